@@ -1,0 +1,19 @@
+"""What can go wrong between Rasa and us. This module imports nothing, so that every other may import it."""
+
+from __future__ import annotations
+
+
+class RasaCompatError(Exception):
+    """Rasa could not do what was asked."""
+
+
+class ActionFailed(RasaCompatError):
+    """An action raised, or the action server could not be reached; the turn is not saved and may be tried again."""
+
+
+class ConversationMoved(RasaCompatError):
+    """Another process wrote to the conversation since it was read; nothing was saved, and the turn may be tried again."""
+
+
+class StoreNotFound(RasaCompatError):
+    """endpoints.yml names a store that cannot be used; Rasa would silently keep conversations in memory."""
