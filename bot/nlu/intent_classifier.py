@@ -31,7 +31,7 @@ FOLDS = 3
 UNKNOWN: dict[str, Any] = {"name": None, "confidence": 0.0}
 
 
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)  # type: ignore[untyped-decorator]
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[misc]
     """Sets `intent` and `intent_ranking` on a message; a text without any known feature gets no intent."""
 

@@ -19,7 +19,7 @@ LARGEST_CALL = 32 * 1024 * 1024  # a call carries the whole conversation and the
 
 
 def create_app(package: str = "actions") -> web.Application:
-    """An application that runs the custom actions found in a package: `POST /webhook`, `GET /health`, `GET /actions`."""
+    """An application that runs the actions found in a package: `POST /webhook`, `GET /health`, `GET /actions`."""
     executor = ActionExecutor()
     executor.register_package(package)
     app = web.Application(client_max_size=LARGEST_CALL)

@@ -11,7 +11,7 @@ import hmac
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel
@@ -61,10 +61,10 @@ class AfterwordInput(InputChannel):  # type: ignore[misc]
         handlers = {"turn": take_turn, "trigger": trigger, "parse": parse, "resume": resume, "forget": forget}
         for path, handler in handlers.items():
             blueprint.add_route(self._guarded(handler), f"/{path}", methods=["POST"], name=path)
-        blueprint.register_listener(refuse_to_forget, "after_server_start")
+        blueprint.listener("after_server_start")(refuse_to_forget)
         return blueprint
 
-    def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[HTTPResponse]]:
+    def _guarded(self, handler: Handler) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
         async def guarded(request: Request) -> HTTPResponse:
             if not self._knows_the_secret(request):
                 return problem(401, "The shared secret is missing or wrong.")

@@ -12,7 +12,7 @@ class ActionFailed(RasaCompatError):
 
 
 class ConversationMoved(RasaCompatError):
-    """Another process wrote to the conversation since it was read; nothing was saved, and the turn may be tried again."""
+    """Another process wrote to the conversation since it was read; nothing was saved, the turn may be tried again."""
 
 
 class StoreNotFound(RasaCompatError):

@@ -92,13 +92,13 @@ def action_results(module: Any) -> None:
 
     @functools.cache
     def validator() -> Any:
-        from jsonschema.validators import validator_for
+        from jsonschema.validators import validator_for  # type: ignore[import-untyped]
 
         schema = module.RemoteAction.action_response_format_spec()
         return validator_for(schema)(schema)
 
     def validate(self: Any, result: Any) -> bool:
-        from jsonschema.exceptions import best_match
+        from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
         error = best_match(validator().iter_errors(result))
         if error is not None:
