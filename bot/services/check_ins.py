@@ -1,0 +1,191 @@
+"""The check-in itself: decided again at the moment of writing, sent with the words of the dialogue, and its silence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.core.check_in import ContactDecision, Outcome, Reach, decide_contact
+from bot.core.facts import Facts
+from bot.core.silence import Silence, judge_silence
+from bot.core.vocabulary import (
+    AwaitedAnswer,
+    CheckInState,
+    MessageKind,
+    Owner,
+    Verdict,
+)
+from bot.services.conversing import Thread, known_zone, load_thread, say
+from bot.services.entities import (
+    AssessmentRecord,
+    CheckIn,
+    Consent,
+    Conversation,
+    Customer,
+    Message,
+    ServiceEvent,
+    Site,
+    Task,
+)
+from bot.services.handoff import live_case
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Workshop
+
+
+async def send_check_in(shop: Workshop, task: Task) -> None:
+    """Work off one `send_check_in` task: ask, come back later, or record why we do not ask."""
+    now = shop.clock()
+    async with shop.store() as tx:
+        check_in = await tx.get(CheckIn, task.payload["check_in_id"])
+        if check_in.state is not CheckInState.PLANNED:
+            await tx.tasks.finish(task)
+            return await tx.commit()
+        thread = await _thread_of(tx, check_in)
+        decision = await _decide(tx, shop, thread, now)
+        check_in.trace = [*check_in.trace, *(_entry(entry) for entry in decision.trace)]
+        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+            check_in.due_at = decision.send_at
+            await tx.tasks.postpone(task, at=decision.send_at)
+            return await tx.commit()
+        if decision.outcome is Outcome.SKIP:
+            _skip(thread, decision)
+            tx.changed("desk")
+            await tx.tasks.finish(task)
+            return await tx.commit()
+        version, trace = thread.conversation.version, check_in.trace
+    turn = await shop.dialogue.trigger(check_in.conversation_id, "EXTERNAL_check_in", _slots(shop, thread))
+    async with shop.store() as tx:
+        check_in = await tx.get(CheckIn, check_in.id)
+        conversation = await tx.get(Conversation, check_in.conversation_id)
+        if conversation.owner is Owner.BOT and conversation.version == version:
+            check_in.trace = trace
+            for utterance in turn.utterances:
+                await say(tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now)
+            _mark_sent(tx, shop, check_in, conversation, now)
+            await tx.tasks.finish(task)
+        else:
+            await tx.tasks.postpone(task, at=now)
+        await tx.commit()
+
+
+async def judge_unanswered(shop: Workshop, task: Task) -> None:
+    """Work off one `judge_silence` task: the time to answer has passed, so the silence itself is judged."""
+    now = shop.clock()
+    async with shop.store() as tx:
+        check_in = await tx.get(CheckIn, task.payload["check_in_id"])
+        if check_in.state is CheckInState.SENT:
+            thread = await _thread_of(tx, check_in)
+            await _judge(tx, thread, check_in, now)
+        await tx.tasks.finish(task)
+        await tx.commit()
+
+
+async def _judge(tx: UnitOfWork, thread: Thread, check_in: CheckIn, now: datetime) -> None:
+    assert thread.event is not None
+    sent = await tx.all(Message, conversation_id=thread.conversation.id, at=check_in.sent_at)
+    asked, answered = await tx.conversations.asked_and_answered(thread.customer.id)
+    assessment = judge_silence(
+        Silence(
+            facts=Facts.of(thread.event.facts),
+            opted_out=thread.contact_point.opted_out_at is not None,
+            undeliverable=any(message.delivery in ("failed", "undelivered") for message in sent),
+            asked_before=max(0, asked - 1),
+            answered_before=answered,
+        )
+    )
+    record = AssessmentRecord(
+        conversation_id=thread.conversation.id,
+        service_event_id=thread.event.id,
+        message_id=None,
+        verdict=assessment.verdict,
+        probability=assessment.probability,
+        threshold=assessment.threshold,
+        signals=[asdict(signal) for signal in assessment.signals],
+        at=now,
+    )
+    tx.add(record)
+    check_in.state = CheckInState.NO_REPLY
+    thread.event.verdict, thread.event.assessment_id = assessment.verdict, record.id
+    tx.changed("desk")
+
+
+async def _thread_of(tx: UnitOfWork, check_in: CheckIn) -> Thread:
+    """The thread as this check-in sees it, whichever check-in the conversation was last about."""
+    event = await tx.get(ServiceEvent, check_in.service_event_id)
+    thread = await load_thread(tx, check_in.conversation_id)
+    # The conversation belongs to the contact point; the event knows its own customer.
+    customer = await tx.get(Customer, event.customer_id)
+    site = await tx.get(Site, event.site_id)
+    return Thread(thread.conversation, customer, thread.contact_point, check_in, event, site)
+
+
+async def _decide(tx: UnitOfWork, shop: Workshop, thread: Thread, now: datetime) -> ContactDecision:
+    assert thread.event is not None
+    point, medium = thread.contact_point, thread.conversation.medium
+    consents = await tx.all(Consent, order_by="at", customer_id=thread.customer.id, medium=medium)
+    policy = shop.rules.contact
+    reach = Reach(
+        medium=medium,
+        has_address=point.invalid_since is None,
+        consented=bool(consents and consents[-1].granted),
+        opted_out=point.opted_out_at is not None,
+        zones=_zones(thread),
+        recent_contacts=tuple(
+            await tx.conversations.recent_first_messages(thread.customer.id, now - policy.cap_window)
+        ),
+        busy=thread.conversation.owner is Owner.AGENT or await live_case(tx, thread.conversation.id) is not None,
+    )
+    return decide_contact(reach, finished_at=thread.event.finished_at, now=now, policy=policy)
+
+
+def _zones(thread: Thread) -> tuple[ZoneInfo, ...]:
+    """The customer's own zone, or the site's: who was served in person was near it."""
+    recorded = known_zone(thread.customer.time_zone) or known_zone(thread.site.zone if thread.site else None)
+    return (recorded,) if recorded else ()
+
+
+def _skip(thread: Thread, decision: ContactDecision) -> None:
+    assert thread.check_in is not None
+    assert thread.event is not None
+    thread.check_in.state = CheckInState.SKIPPED
+    thread.event.verdict = Verdict.OPTED_OUT if decision.reason == "opt_out" else Verdict.UNREACHABLE
+
+
+def _mark_sent(tx: UnitOfWork, shop: Workshop, check_in: CheckIn, conversation: Conversation, now: datetime) -> None:
+    check_in.state, check_in.sent_at = CheckInState.SENT, now
+    conversation.awaited, conversation.check_in_id = AwaitedAnswer.CHECK_IN, check_in.id
+    tx.add(
+        Task(
+            kind="judge_silence",
+            payload={"check_in_id": check_in.id},
+            key=f"silence:{check_in.id}",
+            due_at=now + shop.rules.silence_after,
+            created_at=now,
+        )
+    )
+
+
+def _slots(shop: Workshop, thread: Thread) -> dict[str, object]:
+    assert thread.event is not None
+    facts = Facts.of(thread.event.facts)
+    return {
+        "language": thread.language(shop.rules),
+        "business": shop.rules.business,
+        "site": thread.site.name if thread.site else "",
+        "service": thread.event.service,
+        "customer_name": thread.customer.name,
+        "known_failure": facts.known_failure.value,
+        "wait_minutes": round(max(facts.wait_minutes, facts.late_minutes)),
+        "channel": thread.conversation.medium.value,
+    }
+
+
+def _entry(entry: object) -> dict[str, str]:
+    at: datetime = entry.at  # type: ignore[attr-defined]
+    return {
+        "at": at.isoformat(),
+        "rule": entry.rule,  # type: ignore[attr-defined]
+        "outcome": entry.outcome.value,  # type: ignore[attr-defined]
+        "reason": entry.reason,  # type: ignore[attr-defined]
+    }

@@ -1,0 +1,46 @@
+"""Opting out and back in, and the one confirmation each gets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.core.vocabulary import AwaitedAnswer, CheckInState, MessageKind, Verdict
+from bot.services.conversing import Thread, say
+from bot.services.entities import CheckIn, Consent, Message, ServiceEvent
+from bot.services.ports import UnitOfWork
+
+
+async def withdraw(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime) -> None:
+    """Record the opt-out and cancel everything that was still to be sent, in this transaction."""
+    thread.contact_point.opted_out_at = thread.contact_point.opted_out_at or now
+    thread.conversation.awaited = AwaitedAnswer.NOTHING
+    tx.add(_consent(thread, granted=False, source=source, now=now))
+    planned = await tx.all(
+        CheckIn, conversation_id=thread.conversation.id, state=(CheckInState.PLANNED, CheckInState.SENT)
+    )
+    for check_in in planned:
+        await tx.tasks.cancel(f"check_in:{check_in.id}")
+        await tx.tasks.cancel(f"silence:{check_in.id}")
+        if check_in.state is CheckInState.PLANNED:
+            check_in.state = CheckInState.SKIPPED
+        event = await tx.get(ServiceEvent, check_in.service_event_id)
+        event.verdict = Verdict.OPTED_OUT
+    tx.changed("desk")
+
+
+async def restore(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime) -> None:
+    """Record that the customer wants to hear from us again."""
+    thread.contact_point.opted_out_at = None
+    tx.add(_consent(thread, granted=True, source=source, now=now))
+
+
+async def confirm(tx: UnitOfWork, thread: Thread, text: str, message: Message, *, now: datetime) -> None:
+    """Answer a command: leaves whatever else holds back words in this conversation."""
+    await say(tx, thread.conversation, text, kind=MessageKind.COMPLIANCE, now=now, in_reply_to=message.id)
+
+
+def _consent(thread: Thread, *, granted: bool, source: str, now: datetime) -> Consent:
+    conversation = thread.conversation
+    return Consent(
+        customer_id=conversation.customer_id, medium=conversation.medium, granted=granted, source=source, at=now
+    )

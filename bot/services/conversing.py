@@ -1,0 +1,164 @@
+"""What several use cases do with a conversation: find it, write into it, name its language and its times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime
+
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.services.entities import (
+    CheckIn,
+    ContactPoint,
+    Conversation,
+    Customer,
+    Message,
+    ServiceEvent,
+    Site,
+    Task,
+    new_id,
+)
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Rules
+
+UNKNOWN_CUSTOMER = ""
+"""The name of a customer nobody has told us; pages show the contact point instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation with the people and the service it is about."""
+
+    conversation: Conversation
+    customer: Customer
+    contact_point: ContactPoint
+    check_in: CheckIn | None
+    event: ServiceEvent | None
+    site: Site | None
+
+    def language(self, rules: Rules) -> str:
+        """The language to write in: the conversation's, else the customer's, else the business's."""
+        return self.conversation.language or self.customer.language or rules.language
+
+    def zone(self) -> ZoneInfo:
+        """The clock to tell times by: the customer's, else the site's, else UTC."""
+        return (
+            known_zone(self.customer.time_zone) or known_zone(self.site.zone if self.site else None) or ZoneInfo("UTC")
+        )
+
+
+def known_zone(name: str | None) -> ZoneInfo | None:
+    """The zone of that IANA name, or None when there is none."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+async def load_thread(tx: UnitOfWork, conversation_id: str) -> Thread:
+    """Everything a turn needs to know about a conversation. Raises NotFound."""
+    conversation = await tx.get(Conversation, conversation_id)
+    check_in = await tx.find(CheckIn, conversation.check_in_id) if conversation.check_in_id else None
+    event = await tx.find(ServiceEvent, check_in.service_event_id) if check_in else None
+    return Thread(
+        conversation,
+        await tx.get(Customer, conversation.customer_id),
+        await tx.get(ContactPoint, conversation.contact_point_id),
+        check_in,
+        event,
+        await tx.find(Site, event.site_id) if event else None,
+    )
+
+
+async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: datetime) -> Conversation:
+    """The one conversation with an address, begun (with a customer nobody knows yet) when there is none."""
+    point = await tx.one(ContactPoint, medium=medium, address=address)
+    if point is None:
+        stranger = Customer(name=UNKNOWN_CUSTOMER, created_at=now)
+        point = ContactPoint(customer_id=stranger.id, medium=medium, address=address)
+        tx.add(stranger)
+        await tx.flush()
+        tx.add(point)
+        await tx.flush()
+    conversation = await tx.one(Conversation, contact_point_id=point.id)
+    if conversation is None:
+        conversation = Conversation(
+            customer_id=point.customer_id, contact_point_id=point.id, medium=medium, created_at=now
+        )
+        tx.add(conversation)
+        await tx.flush()
+    return conversation
+
+
+async def say(
+    tx: UnitOfWork,
+    conversation: Conversation,
+    text: str,
+    *,
+    kind: MessageKind,
+    now: datetime,
+    author: Author = Author.BOT,
+    author_name: str = "",
+    in_reply_to: str | None = None,
+) -> Message:
+    """Write one outbound message into the thread and put it into the outbox, in this transaction.
+
+    Words of the bot are bound to the conversation's present version: they are withheld if it has moved on by then.
+    """
+    message = Message(
+        id=new_id(),
+        conversation_id=conversation.id,
+        position=await tx.conversations.next_position(conversation.id),
+        direction=Direction.OUT,
+        author=author,
+        author_name=author_name,
+        kind=kind,
+        text=text,
+        at=now,
+        delivery="queued",
+        expected_version=conversation.version if author is Author.BOT else None,
+        in_reply_to=in_reply_to,
+    )
+    tx.add(message)
+    tx.add(
+        Task(
+            kind="send_message",
+            payload={"message_id": message.id},
+            lock=f"out:{conversation.id}",
+            key=f"send:{message.id}",
+            due_at=now,
+            created_at=now,
+        )
+    )
+    tx.changed(f"conversation:{conversation.id}", "desk")
+    return message
+
+
+async def move_owner(tx: UnitOfWork, conversation: Conversation, owner: Owner, agent_id: str | None = None) -> bool:
+    """Move ownership from the version this transaction has read; False when someone was faster."""
+    version = await tx.conversations.move_owner(
+        conversation.id, expected_version=conversation.version, owner=owner, agent_id=agent_id
+    )
+    tx.changed(f"conversation:{conversation.id}", "desk")
+    return version is not None
+
+
+def clock_words(at: datetime, *, now: datetime, zone: ZoneInfo, language: str) -> str:
+    """A time as one says it in a message: "14:30" today, "Monday 09:00" within a week, else with the date."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    pattern = "EEEE HH:mm" if local.date() - today < timedelta(days=7) else "d MMMM HH:mm"
+    return format_datetime(local, pattern, locale=_locale(language))
+
+
+def _locale(language: str) -> Locale:
+    for candidate in (language, language.split("-")[0], "en"):
+        try:
+            return Locale.parse(candidate, sep="-")
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")

@@ -1,0 +1,151 @@
+"""After the fix: ask whether it helped, close on the customer's word, reopen on a no, stop asking in the end (P25)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.cases import move
+from bot.core.check_in import Outcome, Reach, decide_contact
+from bot.core.vocabulary import (
+    AwaitedAnswer,
+    CaseState,
+    MessageKind,
+    Owner,
+    Step,
+    StepState,
+)
+from bot.services.conversing import Thread, load_thread, move_owner, say
+from bot.services.entities import Agent, Case, CaseStep, Message, Task, TimelineEntry
+from bot.services.handoff import BOT
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpRecorded:
+    """`outcome` is closed, reopened or asked_again; `agent_name` is who takes it up again, where one is known."""
+
+    outcome: str
+    agent_name: str | None = None
+
+
+def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, tries: int = 1) -> None:
+    """Ask about the fix at `at`."""
+    tx.add(
+        Task(
+            kind="follow_up",
+            payload={"case_id": case.id, "tries": tries},
+            key=f"follow_up:{case.id}:{case.version}:{tries}",
+            due_at=at,
+            created_at=now,
+        )
+    )
+
+
+async def follow_up(shop: Workshop, task: Task) -> None:
+    """Work off one `follow_up` task: ask, ask once more later, and close as exhausted when nobody answers."""
+    now, tries = shop.clock(), int(task.payload["tries"])
+    async with shop.store() as tx:
+        case = await tx.get(Case, task.payload["case_id"])
+        thread = await load_thread(tx, case.conversation_id)
+        agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
+        if case.state is not CaseState.RESOLVED or thread.conversation.owner is Owner.AGENT:
+            return await _drop(tx, task)
+        if tries > shop.rules.follow_up_tries or thread.contact_point.opted_out_at is not None:
+            return await _exhaust(tx, task, case, now)
+        decision = decide_contact(_reach(thread), finished_at=now, now=now, policy=shop.rules.contact)
+        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+            await tx.tasks.postpone(task, at=decision.send_at)
+            return await tx.commit()
+        version = thread.conversation.version
+    turn = await shop.dialogue.trigger(case.conversation_id, "EXTERNAL_follow_up", _slots(shop, thread, case, agent))
+    async with shop.store() as tx:
+        case = await tx.get(Case, case.id)
+        thread = await load_thread(tx, case.conversation_id)
+        if case.state is not CaseState.RESOLVED or thread.conversation.version != version:
+            return await _drop(tx, task)
+        for utterance in turn.utterances:
+            await say(tx, thread.conversation, utterance.text, kind=MessageKind.LIFECYCLE, now=now)
+        thread.conversation.awaited = AwaitedAnswer.FOLLOW_UP
+        case.follow_up_sent_at = now
+        tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
+        plan_follow_up(tx, case, at=now + shop.rules.follow_up_again_after, now=now, tries=tries + 1)
+        await tx.tasks.finish(task)
+        await tx.commit()
+
+
+async def record_answer(shop: Workshop, conversation_id: str, message_id: str, fixed: bool | None) -> FollowUpRecorded:
+    """Close on yes, reopen on no; an unclear answer goes to a human too, because guessing would be our convenience."""
+    now = shop.clock()
+    async with shop.store() as tx:
+        thread = await load_thread(tx, conversation_id)
+        case = await tx.find(Case, thread.conversation.case_id or "")
+        if case is None or case.state is not CaseState.RESOLVED:
+            return FollowUpRecorded("closed")
+        message = await tx.get(Message, message_id)
+        agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
+        thread.conversation.awaited = AwaitedAnswer.NOTHING
+        if fixed:
+            await close(tx, case, by="customer", note=message.text, now=now)
+        else:
+            await reopen(tx, thread, case, who="customer", why=message.text, now=now)
+            thread.conversation.handoff_message_id = message_id
+        await tx.commit()
+        return FollowUpRecorded("closed" if fixed else "reopened", agent.name if agent else None)
+
+
+async def close(
+    tx: UnitOfWork, case: Case, *, by: str, note: str, now: datetime, state: StepState = StepState.DONE
+) -> None:
+    """The loop is closed: the follow-up is settled and the case with it."""
+    step = await tx.one(CaseStep, case_id=case.id, step=Step.FOLLOW_UP)
+    if step is not None:
+        step.state, step.at, step.by, step.note = state, now, by, note
+    case.state = move(case.state, "close")
+    case.closed_at = now
+    tx.add(TimelineEntry(case_id=case.id, at=now, who=by, what="closed", why=note))
+    tx.changed("desk", f"conversation:{case.conversation_id}")
+
+
+async def reopen(tx: UnitOfWork, thread: Thread, case: Case, *, who: str, why: str, now: datetime) -> None:
+    """It did not hold: the case is back with its story, the fix and the follow-up are open again."""
+    case.state = move(case.state, "reopen")
+    case.resolved_at = case.closed_at = None
+    case.first_response_at = None
+    case.first_response_due = now + timedelta(hours=1)
+    for step in await tx.all(CaseStep, case_id=case.id, step=(Step.ACT, Step.FOLLOW_UP)):
+        step.state, step.note = StepState.OPEN, ""
+    tx.add(TimelineEntry(case_id=case.id, at=now, who=who, what="reopened", why=why))
+    if thread.conversation.owner is Owner.BOT:
+        await move_owner(tx, thread.conversation, Owner.AGENT, case.agent_id)
+    thread.conversation.case_id = case.id
+    tx.changed("desk")
+
+
+def _reach(thread: Thread) -> Reach:
+    # A follow-up belongs to a case the customer began: consent and caps were asked before; only the hour matters now.
+    medium = thread.conversation.medium
+    return Reach(medium, has_address=True, consented=True, opted_out=False, zones=(thread.zone(),))
+
+
+def _slots(shop: Workshop, thread: Thread, case: Case, agent: Agent | None) -> dict[str, str]:
+    return {
+        "language": thread.language(shop.rules),
+        "business": shop.rules.business,
+        "customer_name": thread.customer.name,
+        "agent_name": agent.name if agent else "",
+        "failure": case.failure.value,
+        "failure_words": case.failure_words,
+        "gesture": case.summary,
+    }
+
+
+async def _drop(tx: UnitOfWork, task: Task) -> None:
+    await tx.tasks.finish(task)
+    await tx.commit()
+
+
+async def _exhaust(tx: UnitOfWork, task: Task, case: Case, now: datetime) -> None:
+    await close(tx, case, by=BOT, note="asked, and no answer came", now=now, state=StepState.WAIVED)
+    await _drop(tx, task)

@@ -1,0 +1,189 @@
+"""The conversation moves from the bot to a human, with the whole story, and the customer is told what happens when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.assessment import Assessment, Signal
+from bot.core.cases import LIVE, severity_of
+from bot.core.facts import Facts
+from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
+from bot.services.conversing import Thread, clock_words, load_thread, move_owner
+from bot.services.entities import (
+    Agent,
+    AssessmentRecord,
+    Case,
+    CaseStep,
+    Promise,
+    Site,
+    Task,
+    TimelineEntry,
+)
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Workshop
+
+BOT = "Afterword"
+"""How the bot signs the timeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOff:
+    """What the customer can be told: who will answer and by when, as words on their own clock.
+
+    `expected_by` is `""` when nobody is on now; then `opens_at` says when somebody is. `already`: a human had it.
+    """
+
+    case_id: str
+    agent_name: str | None
+    expected_by: str
+    opens_at: str
+    already: bool
+
+
+async def hand_off(shop: Workshop, conversation_id: str, message_id: str, reason: HandoffReason) -> HandedOff:
+    """Move a conversation to a human because of one message; doing so again for the same message changes nothing."""
+    async with shop.store() as tx:
+        thread = await load_thread(tx, conversation_id)
+        handed = await hand_off_in(tx, shop, thread, message_id, reason, now=shop.clock())
+        await tx.commit()
+        return handed
+
+
+async def hand_off_in(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, *, now: datetime
+) -> HandedOff:
+    """The same, inside a transaction that is already open. A live case of this conversation is joined, not doubled."""
+    conversation = thread.conversation
+    case = await live_case(tx, conversation.id)
+    again = conversation.handoff_message_id == message_id
+    already = conversation.owner is Owner.AGENT and not again
+    if case is None:
+        case = await _open_case(tx, shop, thread, message_id, reason, now)
+    elif not again:
+        tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="handed off again", why=reason.value))
+    if conversation.owner is Owner.BOT:
+        moved = await move_owner(tx, conversation, Owner.AGENT, case.agent_id)
+        already = already or not moved
+        conversation.handoff_message_id = message_id
+    conversation.case_id = case.id
+    conversation.awaited = AwaitedAnswer.NOTHING
+    return await _what_to_say(tx, shop, thread, case, already=already, now=now)
+
+
+async def live_case(tx: UnitOfWork, conversation_id: str) -> Case | None:
+    """The case of this conversation that a human still has to do something about, if there is one."""
+    return await tx.one(Case, conversation_id=conversation_id, state=LIVE)
+
+
+def handoff_words(shop: Workshop, thread: Thread, handed: HandedOff) -> str:
+    """The acknowledgement in the customer's language, for when the dialogue cannot say it."""
+    if not handed.expected_by:
+        name = "utter_handoff_nobody"
+    else:
+        name = "utter_handoff_with_agent" if handed.agent_name else "utter_handoff_expected"
+    slots = {
+        "agent_name": handed.agent_name or "",
+        "expected_by": handed.expected_by,
+        "opens_at": handed.opens_at,
+        "business": shop.rules.business,
+    }
+    return shop.words.render(name, thread.language(shop.rules), thread.conversation.medium.value, slots)
+
+
+async def _open_case(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, now: datetime
+) -> Case:
+    record = await tx.one(AssessmentRecord, message_id=message_id)
+    event, site = thread.event, thread.site
+    facts = Facts.of(event.facts) if event else Facts()
+    severity = severity_of(as_assessment(record) if record else None, facts, reason)
+    failure = record.failure if record and record.failure else facts.known_failure.as_failure()
+    targets = shop.rules.targets
+    case = Case(
+        reason=reason,
+        severity=severity,
+        site_id=site.id if site else None,
+        customer_id=thread.customer.id,
+        conversation_id=thread.conversation.id,
+        service_event_id=event.id if event else None,
+        assessment_id=record.id if record else None,
+        failure=failure,
+        failure_words=record.failure_words if record else "",
+        playbook=f"{failure or Failure.OTHER}/{severity}",
+        opened_at=now,
+        first_response_due=_due(site, now, targets.first_response[severity]),
+        resolution_due=_due(site, now, targets.resolution[severity]),
+    )
+    tx.add(case)
+    await tx.flush()
+    _begin_recovery(tx, case, reason, message_id, now)
+    return case
+
+
+def _begin_recovery(tx: UnitOfWork, case: Case, reason: HandoffReason, message_id: str, now: datetime) -> None:
+    apologised = reason is HandoffReason.DISSATISFIED
+    for step in Step:
+        done = apologised and step is Step.APOLOGISE
+        tx.add(
+            CaseStep(
+                case_id=case.id,
+                step=step,
+                state=StepState.DONE if done else StepState.OPEN,
+                at=now if done else None,
+                by=BOT if done else "",
+                note="a first apology, in the acknowledgement" if done else "",
+            )
+        )
+    tx.add(
+        TimelineEntry(case_id=case.id, at=now, who=BOT, what="opened", why=reason.value),
+        Promise(case_id=case.id, text="a person answers", due_at=case.first_response_due, by=BOT),
+        Task(
+            kind="chase_case",
+            payload={"case_id": case.id},
+            key=f"chase:{case.id}",
+            due_at=case.first_response_due,
+            created_at=now,
+        ),
+    )
+
+
+async def _what_to_say(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, *, already: bool, now: datetime
+) -> HandedOff:
+    agent = await tx.find(Agent, case.agent_id) if case.agent_id else await _on_the_floor(tx, thread.site)
+    hours = thread.site.opening_hours() if thread.site else None
+    language, zone = thread.language(shop.rules), thread.zone()
+
+    def spoken(at: datetime) -> str:
+        return clock_words(at, now=now, zone=zone, language=language)
+
+    if hours is None or hours.is_open(now):
+        due = max(case.first_response_due, now + timedelta(minutes=10))
+        return HandedOff(case.id, agent.name if agent else None, spoken(on_the_hour(due)), "", already)
+    opens = hours.next_open(now)
+    return HandedOff(case.id, agent.name if agent else None, "", spoken(opens) if opens else "", already)
+
+
+async def _on_the_floor(tx: UnitOfWork, site: Site | None) -> Agent | None:
+    """The one person who runs a site. A name is only promised when there is exactly one to promise."""
+    running = await tx.all(Agent, site_id=site.id, active=True) if site else []
+    return running[0] if len(running) == 1 else None
+
+
+def _due(site: Site | None, now: datetime, worked: timedelta) -> datetime:
+    return site.opening_hours().after_working(now, worked) if site else now + worked
+
+
+def on_the_hour(at: datetime) -> datetime:
+    """Rounded up to the next five minutes: nobody promises 14:27."""
+    at = at.replace(second=0, microsecond=0) + timedelta(minutes=1 if at.second or at.microsecond else 0)
+    return at + timedelta(minutes=-at.minute % 5)
+
+
+def as_assessment(record: AssessmentRecord) -> Assessment:
+    """A stored assessment as the core speaks of it."""
+    signals = tuple(Signal(s["name"], s["weight"], s["evidence"]) for s in record.signals)
+    return Assessment(
+        record.verdict, record.probability, record.threshold, signals, record.failure, record.failure_words
+    )

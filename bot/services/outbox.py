@@ -1,0 +1,104 @@
+"""The last gate before a message leaves, and what becomes of it after."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.core.delivery import advance
+from bot.core.errors import ChannelError
+from bot.core.vocabulary import Medium, MessageKind, Owner
+from bot.services.conversing import load_thread
+from bot.services.entities import Conversation, Message, Task
+from bot.services.inbound import heed
+from bot.services.ports import Accepted, Outbound, UnitOfWork
+from bot.services.workshop import Workshop
+
+WITHHELD = "withheld"
+"""The delivery of a message that was held back by us; `delivery_error` says why."""
+UNCONFIRMED = "unconfirmed"
+"""Handed to the provider without an answer: it may have been sent, so it is never sent again. A status settles it."""
+_MOST_TRIES = 12
+
+
+async def send_message(shop: Workshop, task: Task) -> None:
+    """Work off one `send_message` task: ask once more whether it may leave, hand it over, record the answer.
+
+    The message is marked `sending` before it is handed over; found so after a crash, it may have left already.
+    """
+    async with shop.store() as tx:
+        message = await tx.get(Message, task.payload["message_id"])
+        thread = await load_thread(tx, message.conversation_id)
+        if message.delivery == "sending" and thread.conversation.medium is Medium.SMS:
+            return await _settle(tx, task, message, UNCONFIRMED, "handed over, but the answer was lost")
+        if message.delivery not in ("queued", "sending"):
+            await tx.tasks.finish(task)
+            return await tx.commit()
+        reason = _held_back(message, thread.conversation, opted_out=thread.contact_point.opted_out_at is not None)
+        if reason:
+            return await _settle(tx, task, message, WITHHELD, reason)
+        message.delivery = "sending"
+        outbound = Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+        await tx.commit()
+    try:
+        accepted = await shop.channels[thread.conversation.medium].send(outbound)
+    except ChannelError as error:
+        return await _refused(shop, task, outbound.message_id, error)
+    return await _accepted(shop, task, outbound.message_id, accepted)
+
+
+def _held_back(message: Message, conversation: Conversation, *, opted_out: bool) -> str:
+    """Why this message may not leave now, or `""`."""
+    if message.kind is MessageKind.COMPLIANCE:
+        return ""
+    if opted_out:
+        return "the customer opted out"
+    if message.kind is MessageKind.AGENT:
+        return ""
+    if message.kind is MessageKind.DIALOGUE and conversation.owner is Owner.AGENT:
+        return "a person owns the conversation"
+    if message.expected_version != conversation.version:
+        return "the conversation moved on before this could leave"
+    return ""
+
+
+async def _accepted(shop: Workshop, task: Task, message_id: str, accepted: Accepted) -> None:
+    async with shop.store() as tx:
+        message = await tx.get(Message, message_id)
+        message.provider_id = accepted.provider_id
+        # A callback may have been faster than the answer to our own request.
+        current = message.delivery if message.delivery not in ("queued", "sending") else None
+        message.delivery = advance(current, accepted.status) or message.delivery
+        await _finish(tx, task, message)
+
+
+async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelError) -> None:
+    now = shop.clock()
+    async with shop.store() as tx:
+        message = await tx.get(Message, message_id)
+        await heed(tx, message, error.code, now)
+        if error.ambiguous:
+            if message.delivery == "sending":
+                message.delivery, message.delivery_error = UNCONFIRMED, str(error)
+            return await _finish(tx, task, message)
+        if error.permanent or task.attempts >= _MOST_TRIES:
+            message.delivery, message.delivery_error = "failed", error.code or str(error)
+            return await _finish(tx, task, message)
+        message.delivery = "queued"
+        tx.changed(f"conversation:{message.conversation_id}")
+        await tx.tasks.retry(task, at=_again_at(now, task.attempts, error.retry_after), error=str(error))
+        await tx.commit()
+
+
+def _again_at(now: datetime, attempts: int, retry_after: float | None) -> datetime:
+    return now + timedelta(seconds=retry_after if retry_after is not None else min(300, 2**attempts))
+
+
+async def _settle(tx: UnitOfWork, task: Task, message: Message, delivery: str, reason: str) -> None:
+    message.delivery, message.delivery_error = delivery, reason
+    await _finish(tx, task, message)
+
+
+async def _finish(tx: UnitOfWork, task: Task, message: Message) -> None:
+    tx.changed(f"conversation:{message.conversation_id}", "desk")
+    await tx.tasks.finish(task)
+    await tx.commit()

@@ -1,0 +1,221 @@
+"""What the use cases need from outside, as protocols that `bot.store`, `bot.channels` and `bot.dialogue` fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from bot.core.dialogue import Parsed, Turn
+from bot.core.vocabulary import CaseState, Medium, Owner
+from bot.services.entities import Case, Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One text to hand to a channel."""
+
+    message_id: str
+    conversation_id: str
+    to: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A channel took a text: the provider's own id for it and its first status."""
+
+    provider_id: str
+    status: str
+
+
+class Channel(Protocol):
+    """One way to reach a customer."""
+
+    async def send(self, outbound: Outbound) -> Accepted:
+        """Hand over one text. Raises ChannelError, which says whether trying again can help."""
+        ...
+
+
+class Dialogue(Protocol):
+    """The language and dialogue side of the bot (Rasa). Raises DialogueUnavailable when it does not answer."""
+
+    async def turn(self, conversation_id: str, message_id: str, text: str, metadata: Mapping[str, Any]) -> Turn:
+        """One message of the customer in, the bot's words out."""
+        ...
+
+    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+        """The bot speaks first."""
+        ...
+
+    async def parse(self, items: Sequence[Mapping[str, Any]]) -> list[Parsed]:
+        """What the bot understands in texts, without any conversation."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether it can answer now."""
+        ...
+
+
+class Words(Protocol):
+    """The responses of the domain, for words that must leave even while the dialogue is down."""
+
+    def render(
+        self, name: str, language: str | None, channel: str | None = None, slots: Mapping[str, Any] | None = None
+    ) -> str:
+        """One response in one language with its slots filled."""
+        ...
+
+
+class Conversations(Protocol):
+    """What conversations need beyond plain look-ups."""
+
+    async def next_position(self, conversation_id: str) -> int:
+        """Number the next message; holds the conversation's row until the transaction ends, so numbers never jump."""
+        ...
+
+    async def move_owner(
+        self, conversation_id: str, *, expected_version: int, owner: Owner, agent_id: str | None
+    ) -> int | None:
+        """Move ownership if the version is still `expected_version`; the new version, or None when it was not."""
+        ...
+
+    async def recent_first_messages(self, customer_id: str, since: datetime) -> list[datetime]:
+        """When we last wrote first to a customer, on any medium."""
+        ...
+
+    async def usual_words(self, customer_id: str) -> float | None:
+        """The median length in words of a customer's earlier answers; None before there are three."""
+        ...
+
+    async def asked_and_answered(self, customer_id: str) -> tuple[int, int]:
+        """How many check-ins this customer was sent and how many of those they answered."""
+        ...
+
+
+class Tasks(Protocol):
+    """The due table."""
+
+    async def claim(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
+        """Take up to `limit` due tasks, each the earliest unfinished of its lock. Taking one moves `due_at` to the
+        end of the lease: a task whose worker died is due again then."""
+        ...
+
+    async def finish(self, task: Task) -> None:
+        """The work is done. Raises Conflict when the lease was lost to another worker meanwhile."""
+        ...
+
+    async def retry(self, task: Task, *, at: datetime, error: str) -> None:
+        """Put it back, due at `at`."""
+        ...
+
+    async def give_up(self, task: Task, *, error: str) -> None:
+        """It will never succeed; keep it for a person to look at."""
+        ...
+
+    async def postpone(self, task: Task, *, at: datetime) -> None:
+        """Not now: due again at `at`, without counting an attempt."""
+        ...
+
+    async def cancel(self, key: str) -> bool:
+        """Take back a task that has not begun; whether there was one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """Some cases, and the cursor of the next page, None at the end."""
+
+    cases: list[Case]
+    next: str | None
+
+
+class Cases(Protocol):
+    """Questions about many cases."""
+
+    async def page(self, *, state: CaseState | None, site_id: str | None, limit: int, cursor: str | None) -> CasePage:
+        """Cases, newest first."""
+        ...
+
+    async def live(self, limit: int = 500) -> list[Case]:
+        """Every case a human still has to do something about."""
+        ...
+
+    async def granted(self, case_id: str, by: str) -> Any:
+        """The sum (Decimal) one agent has granted on one case."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving it without `commit()` rolls everything back."""
+
+    conversations: Conversations
+    tasks: Tasks
+    cases: Cases
+
+    async def find(self, kind: type[T], id: str) -> T | None:
+        """The entity with this primary key, or None."""
+        ...
+
+    async def get(self, kind: type[T], id: str) -> T:
+        """The entity with this primary key. Raises NotFound."""
+        ...
+
+    async def one(self, kind: type[T], **equal: Any) -> T | None:
+        """The only or first entity whose attributes equal these."""
+        ...
+
+    async def all(
+        self,
+        kind: type[T],
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        **equal: Any,
+    ) -> list[T]:
+        """Every entity whose attributes equal these; a tuple, list or set of values means any of them."""
+        ...
+
+    def add(self, *entities: Any) -> None:
+        """Remember new entities at the commit."""
+        ...
+
+    async def delete(self, entity: Any) -> None:
+        """Forget an entity at the commit."""
+        ...
+
+    def changed(self, *topics: str) -> None:
+        """Tell open pages, after the commit, that something under each topic changed."""
+        ...
+
+    async def flush(self) -> None:
+        """Send what is pending to the database, so that identifiers and constraints are settled now."""
+        ...
+
+    async def commit(self) -> None:
+        """Make it so. Raises Conflict when someone else changed the same thing first."""
+        ...
+
+
+class Store(Protocol):
+    """Opens units of work."""
+
+    def __call__(self, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A new transaction."""
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, in UTC."""
+        ...
+
+
+Channels = Mapping[Medium, Channel]

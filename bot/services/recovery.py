@@ -1,0 +1,161 @@
+"""What the bot's custom actions ask for: assess a reply, hand over, hear whether the fix helped, let go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from bot.core.assessment import Assessment, Circumstances, Reading, assess, next_step
+from bot.core.facts import Facts
+from bot.core.vocabulary import (
+    AwaitedAnswer,
+    CheckInState,
+    Failure,
+    HandoffReason,
+    NextStep,
+    Verdict,
+)
+from bot.services import consent
+from bot.services.conversing import Thread, load_thread
+from bot.services.entities import AssessmentRecord, AuditEntry, ContactPoint, Message
+from bot.services.follow_up import FollowUpRecorded, record_answer
+from bot.services.handoff import HandedOff, hand_off
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Workshop
+
+_UNHAPPY = frozenset({Verdict.MASKED, Verdict.COMPLAINT})
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAssessed:
+    """What an assessment means for the bot's next words. `wait_minutes` is 0 when no wait is known."""
+
+    verdict: Verdict
+    next_step: NextStep
+    failure: Failure
+    failure_words: str
+    wait_minutes: int
+    language: str
+    known_failure: str
+
+
+class Recovery:
+    """The one object the actions call."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+
+    async def assess_reply(self, conversation_id: str, message_id: str, reading: Reading) -> ReplyAssessed:
+        """Judge one reply and record the assessment; the same message again gives the recorded answer."""
+        async with self._shop.store() as tx:
+            thread = await load_thread(tx, conversation_id)
+            record = await tx.one(AssessmentRecord, message_id=message_id)
+            if record is None:
+                message = await tx.get(Message, message_id)
+                assessment = assess(reading, await _circumstances(tx, thread, message))
+                awaited = thread.conversation.awaited
+                step = next_step(assessment, reading, awaited)
+                record = _recorded(thread, message, assessment, reading, step, self._shop)
+                tx.add(record)
+                _await_next(thread, step, message)
+                _settle_event(thread, record, awaited)
+                tx.changed(f"conversation:{conversation_id}", "desk")
+                await tx.commit()
+            return _answer(self._shop, thread, record)
+
+    async def hand_off(self, conversation_id: str, message_id: str, reason: HandoffReason) -> HandedOff:
+        """Move the conversation to a human and say who answers by when."""
+        return await hand_off(self._shop, conversation_id, message_id, reason)
+
+    async def follow_up_answered(self, conversation_id: str, message_id: str, fixed: bool | None) -> FollowUpRecorded:
+        """The customer said whether the fix helped: closed on yes, reopened on no."""
+        return await record_answer(self._shop, conversation_id, message_id, fixed)
+
+    async def opt_out(self, conversation_id: str, message_id: str) -> None:
+        """The customer asked in their own words not to be written to."""
+        async with self._shop.store() as tx:
+            thread = await load_thread(tx, conversation_id)
+            await consent.withdraw(tx, thread, source=f"message {message_id}", now=self._shop.clock())
+            await tx.commit()
+
+    async def wrong_person(self, conversation_id: str, message_id: str) -> None:
+        """This address belongs to somebody else: it is never written to again on this customer's behalf."""
+        now = self._shop.clock()
+        async with self._shop.store() as tx:
+            thread = await load_thread(tx, conversation_id)
+            point = await tx.get(ContactPoint, thread.contact_point.id)
+            point.invalid_since = point.invalid_since or now
+            thread.conversation.awaited = AwaitedAnswer.NOTHING
+            if thread.check_in and thread.event and thread.event.verdict is Verdict.PENDING:
+                thread.event.verdict = Verdict.UNREACHABLE
+                thread.check_in.state = CheckInState.FAILED
+            detail = {"message_id": message_id}
+            tx.add(AuditEntry(at=now, who="customer", action="wrong_person", subject=point.id, detail=detail))
+            tx.changed("desk")
+            await tx.commit()
+
+
+async def _circumstances(tx: UnitOfWork, thread: Thread, message: Message) -> Circumstances:
+    asked_at = thread.check_in.sent_at if thread.check_in else None
+    return Circumstances(
+        facts=Facts.of(thread.event.facts) if thread.event else Facts(),
+        reply_seconds=(message.at - asked_at).total_seconds() if asked_at else None,
+        usual_words=await tx.conversations.usual_words(thread.customer.id),
+        awaited=thread.conversation.awaited,
+    )
+
+
+def _recorded(
+    thread: Thread, message: Message, assessment: Assessment, reading: Reading, step: NextStep, shop: Workshop
+) -> AssessmentRecord:
+    return AssessmentRecord(
+        conversation_id=thread.conversation.id,
+        service_event_id=thread.event.id if thread.event else None,
+        message_id=message.id,
+        verdict=assessment.verdict,
+        probability=assessment.probability,
+        threshold=assessment.threshold,
+        signals=[asdict(signal) for signal in assessment.signals],
+        failure=assessment.failure,
+        failure_words=assessment.failure_words,
+        intent=reading.intent,
+        next_step=step,
+        at=shop.clock(),
+    )
+
+
+def _await_next(thread: Thread, step: NextStep, message: Message) -> None:
+    """Remember what the bot asks next, and that the check-in was answered."""
+    thread.conversation.awaited = {
+        NextStep.ASK_SOFTLY: AwaitedAnswer.SOFT_QUESTION,
+        NextStep.OFFER_HAND: AwaitedAnswer.HAND_OFFERED,
+        NextStep.FOLLOW_UP: AwaitedAnswer.FOLLOW_UP,
+    }.get(step, AwaitedAnswer.NOTHING)
+    if thread.check_in and thread.check_in.state in (CheckInState.SENT, CheckInState.NO_REPLY):
+        thread.check_in.state = CheckInState.ANSWERED
+        thread.check_in.answered_at = message.at
+
+
+def _settle_event(thread: Thread, record: AssessmentRecord, awaited: AwaitedAnswer) -> None:
+    """The service event stands where its gravest answer put it: thanks after a complaint takes nothing back."""
+    event = thread.event
+    if event is None or awaited is AwaitedAnswer.FOLLOW_UP:
+        return
+    if event.verdict in _UNHAPPY and record.verdict not in _UNHAPPY:
+        return
+    if awaited is AwaitedAnswer.NOTHING and event.verdict is not Verdict.PENDING and record.verdict not in _UNHAPPY:
+        return
+    event.verdict = record.verdict
+    event.assessment_id = record.id
+
+
+def _answer(shop: Workshop, thread: Thread, record: AssessmentRecord) -> ReplyAssessed:
+    facts = Facts.of(thread.event.facts) if thread.event else Facts()
+    return ReplyAssessed(
+        verdict=record.verdict,
+        next_step=record.next_step,
+        failure=record.failure,
+        failure_words=record.failure_words,
+        wait_minutes=round(max(facts.wait_minutes, facts.late_minutes)),
+        language=thread.language(shop.rules),
+        known_failure=facts.known_failure.value,
+    )

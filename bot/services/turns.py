@@ -1,0 +1,146 @@
+"""One message of a customer, handled: a command is obeyed, an agent's thread is left alone, else the bot answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Turn
+from bot.core.keywords import Command, Keyword, read_keyword
+from bot.core.vocabulary import HandoffReason, MessageKind, Owner
+from bot.services import consent
+from bot.services.conversing import Thread, load_thread, say
+from bot.services.entities import AuditEntry, Message, Task, TimelineEntry
+from bot.services.handoff import hand_off_in, handoff_words
+from bot.services.ports import UnitOfWork
+from bot.services.workshop import Workshop
+
+
+async def handle_message(shop: Workshop, task: Task) -> None:
+    """Work off one `handle_message` task.
+
+    Raises DialogueUnavailable, so that the worker tries again, until the message has waited too long: then a case is
+    opened for a human, because the customer must not wait for our repair.
+    """
+    async with shop.store() as tx:
+        message = await tx.get(Message, task.payload["message_id"])
+        thread = await load_thread(tx, message.conversation_id)
+        opted_out = thread.contact_point.opted_out_at is not None
+        command = read_keyword(message.text, opted_out=opted_out)
+        if command is not None:
+            await _obey(shop, tx, thread, message, command)
+        elif thread.conversation.owner is Owner.AGENT:
+            await _leave_to_agent(shop, tx, thread, message)
+        elif not message.text.strip():
+            await _answer_wordless(shop, tx, thread, message)
+        else:
+            await tx.commit()
+            return await _converse(shop, task, thread, message)
+        await tx.tasks.finish(task)
+        await tx.commit()
+
+
+async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message) -> None:
+    version, was_out = thread.conversation.version, thread.contact_point.opted_out_at is not None
+    try:
+        turn = await shop.dialogue.turn(thread.conversation.id, message.id, message.text, _metadata(shop, thread))
+    except (DialogueUnavailable, DialogueRejected) as error:
+        waited = shop.clock() - message.at
+        if waited < shop.rules.bot_may_fail_for and isinstance(error, DialogueUnavailable):
+            raise
+        return await _give_to_human(shop, task, message)
+    async with shop.store() as tx:
+        thread = await load_thread(tx, message.conversation_id)
+        if turn.language and thread.conversation.language is None and thread.customer.language is None:
+            thread.conversation.language = turn.language
+        await _speak(tx, thread, message, turn, version, was_out=was_out, now=shop.clock())
+        await tx.tasks.finish(task)
+        await tx.commit()
+
+
+def _metadata(shop: Workshop, thread: Thread) -> dict[str, Any]:
+    conversation = thread.conversation
+    return {
+        "language": conversation.language or thread.customer.language,
+        "default_language": shop.rules.language,
+        "channel": conversation.medium.value,
+        "context": conversation.awaited.value,
+        "business": shop.rules.business,
+        "site": thread.site.name if thread.site else "",
+        "customer_name": thread.customer.name,
+    }
+
+
+async def _speak(
+    tx: UnitOfWork, thread: Thread, message: Message, turn: Turn, version: int, *, was_out: bool, now: datetime
+) -> None:
+    """Write the bot's words if the bot may still speak.
+
+    The turn that handed the conversation over may say so; what any other turn has to say after a person took over is
+    withheld, and the record says that it was.
+    """
+    conversation = thread.conversation
+    handed_over = conversation.owner is Owner.AGENT and conversation.handoff_message_id == message.id
+    if conversation.owner is Owner.BOT and conversation.version == version:
+        kind = MessageKind.DIALOGUE
+    elif handed_over and conversation.version == version + 1:
+        kind = MessageKind.LIFECYCLE
+    else:
+        detail = {"message_id": message.id, "withheld": len(turn.utterances)}
+        tx.add(AuditEntry(at=now, who="bot", action="withheld", subject=conversation.id, detail=detail))
+        return
+    if thread.contact_point.opted_out_at is not None and not was_out:
+        # The turn itself recorded an opt-out phrased freely: its one confirmation must not be swallowed by it.
+        kind = MessageKind.COMPLIANCE
+    for utterance in turn.utterances:
+        await say(tx, conversation, utterance.text, kind=kind, now=now, in_reply_to=message.id)
+
+
+async def _obey(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, command: Command) -> None:
+    now = shop.clock()
+    language = command.language or thread.language(shop.rules)
+    already_out = thread.contact_point.opted_out_at is not None
+    if command.keyword is Keyword.STOP:
+        await consent.withdraw(tx, thread, source=f"message {message.id}", now=now)
+        if already_out:
+            return
+        name = "utter_opt_out"
+    elif command.keyword is Keyword.START:
+        await consent.restore(tx, thread, source=f"message {message.id}", now=now)
+        name = "utter_resubscribed"
+    else:
+        name = "utter_help"
+    text = shop.words.render(name, language, thread.conversation.medium.value, {"business": shop.rules.business})
+    await consent.confirm(tx, thread, text, message, now=now)
+
+
+async def _leave_to_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:
+    conversation = thread.conversation
+    if conversation.handoff_message_id == message.id:
+        # An earlier try handed over and was cut off before it could say so.
+        return await _acknowledge(shop, tx, thread, message, HandoffReason.DISSATISFIED)
+    if conversation.case_id:
+        tx.add(TimelineEntry(case_id=conversation.case_id, at=message.at, who="customer", what="wrote"))
+    tx.changed(f"conversation:{conversation.id}", "desk")
+
+
+async def _answer_wordless(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:
+    name = "utter_media_only" if message.media else "utter_empty"
+    text = shop.words.render(name, thread.language(shop.rules), thread.conversation.medium.value, {})
+    await say(tx, thread.conversation, text, kind=MessageKind.DIALOGUE, now=shop.clock(), in_reply_to=message.id)
+
+
+async def _give_to_human(shop: Workshop, task: Task, message: Message) -> None:
+    async with shop.store() as tx:
+        thread = await load_thread(tx, message.conversation_id)
+        await _acknowledge(shop, tx, thread, message, HandoffReason.BOT_UNAVAILABLE)
+        await tx.tasks.finish(task)
+        await tx.commit()
+
+
+async def _acknowledge(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, reason: HandoffReason) -> None:
+    now = shop.clock()
+    handed = await hand_off_in(tx, shop, thread, message.id, reason, now=now)
+    if not handed.already and await tx.one(Message, in_reply_to=message.id) is None:
+        text = handoff_words(shop, thread, handed)
+        await say(tx, thread.conversation, text, kind=MessageKind.LIFECYCLE, now=now, in_reply_to=message.id)

@@ -1,0 +1,41 @@
+"""What every use case is handed: the store, the clock, the ports and the business's own rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.core.cases import DEFAULT_TARGETS, Targets
+from bot.core.check_in import ContactPolicy
+from bot.services.ports import Channels, Clock, Dialogue, Store, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The business's own choices. Durations: how long to wait before each thing happens."""
+
+    business: str = "Harbour Kitchen"
+    language: str = "en"
+    contact: ContactPolicy = field(default_factory=ContactPolicy)
+    targets: Targets = DEFAULT_TARGETS
+    check_in_delay: timedelta = timedelta(minutes=30)
+    silence_after: timedelta = timedelta(hours=24)
+    progress_within: timedelta = timedelta(minutes=30)
+    follow_up_delay: timedelta = timedelta(hours=24)
+    follow_up_again_after: timedelta = timedelta(hours=48)
+    follow_up_tries: int = 2
+    bot_may_fail_for: timedelta = timedelta(minutes=1)
+    login_lasts: timedelta = timedelta(hours=12)
+    visit_lasts: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Handed to every use case; built once at the start in `bot.app`."""
+
+    store: Store
+    clock: Clock
+    dialogue: Dialogue
+    words: Words
+    channels: Channels
+    rules: Rules = field(default_factory=Rules)

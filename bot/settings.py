@@ -1,0 +1,96 @@
+"""Every setting, once: `AFTERWORD_*` environment variables over `afterword.toml` over these defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bot.core.errors import Unusable
+
+PREFIX = "AFTERWORD_"
+
+
+class Settings(BaseModel):
+    """Built once at the start by `load`. Each field's description is its documentation (docs/settings.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    business: str = Field("Harbour Kitchen", description="The name of the business, as customers know it.")
+    language: str = Field("en", description="The language to write in when a customer's is unknown (BCP 47).")
+    host: str = Field("127.0.0.1", description="The address the edge listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port the edge listens on.")
+    public_url: str = Field(
+        "", description="How the internet reaches the edge, without a slash at the end; Twilio signs this address."
+    )
+    data_dir: Path = Field(Path("var"), description="The folder for the embedded database, logs and the demo's keys.")
+    database_url: str = Field(
+        "", description="`postgresql://…` or `sqlite:///…`; also read from `DATABASE_URL`. Empty: SQLite in `data_dir`."
+    )
+    worker: bool = Field(True, description="Whether the edge hosts the worker loop itself.")
+    production: bool = Field(False, description="Production mode: no simulator, no demo, cookies over HTTPS only.")
+    rasa_url: str = Field("http://127.0.0.1:5005", description="Where Rasa listens (never on the internet).")
+    rasa_token: SecretStr = Field(SecretStr(""), description="The secret shared with Rasa; made anew when empty.")
+    actions_url: str = Field("http://127.0.0.1:5055", description="Where the action server listens.")
+    twilio_account_sid: str = Field("", description="Twilio's account; empty: texts go to the simulator.")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it also signs the webhooks.")
+    twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
+    identity_secret: SecretStr = Field(
+        SecretStr(""), description="The secret with which the business's website signs who is chatting (HS256)."
+    )
+    web_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may embed the widget, separated by commas; our own is always allowed."
+    )
+    contact_from: time = Field(time(9), description="From when, on the customer's clock, we may write first.")
+    contact_until: time = Field(time(20), description="Until when, on the customer's clock, we may write first.")
+    contact_cap: int = Field(3, ge=1, description="How many first messages a customer gets in seven days at most.")
+    check_in_delay_minutes: float = Field(30, ge=0, description="How long after a service we ask about it.")
+    silence_after_hours: float = Field(24, gt=0, description="When an unanswered check-in is judged as silence.")
+    follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
+    follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
+
+    def sql_url(self) -> str:
+        """The database to use, as it was written."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'afterword.sqlite').resolve()}"
+
+    def base_url(self) -> str:
+        """The edge's own address as the outside sees it, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether texts go to the simulator instead of Twilio."""
+        return not self.production and not self.twilio_account_sid
+
+
+def load(
+    environ: Mapping[str, str] | None = None, file: Path = Path("afterword.toml"), **overrides: Any
+) -> Settings:
+    """The settings in force. Raises Unusable, naming the setting and what is wrong with it."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = _from_file(file)
+    if environ.get("DATABASE_URL"):
+        values["database_url"] = environ["DATABASE_URL"]
+    for name in Settings.model_fields:
+        if (written := environ.get(PREFIX + name.upper())) is not None:
+            values[name] = tuple(filter(None, written.split(","))) if name == "web_origins" else written
+    try:
+        return Settings(**{**values, **overrides})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise Unusable(f"setting {name!r} ({PREFIX}{name.upper()}): {problem['msg']}") from error
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise Unusable(f"{file}: {error}") from error

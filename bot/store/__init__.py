@@ -1,0 +1,1 @@
+"""Where everything is remembered: tables, repositories, the unit of work and the migrations."""

@@ -1,0 +1,204 @@
+"""The few questions and changes that plain look-ups cannot express."""
+
+from __future__ import annotations
+
+import statistics
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CursorResult, Select, func, literal, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.core.cases import LIVE
+from bot.core.errors import Conflict
+from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner
+from bot.services.entities import Case, CheckIn, Conversation, Message, Task
+from bot.services.ports import CasePage
+from bot.store import tables as t
+from bot.store.tables import Instant
+
+_UNFINISHED = ("todo", "doing")
+
+
+async def _changed_rows(session: AsyncSession, statement: Any) -> int:
+    result = await session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)
+
+
+class ConversationRepository:
+    """See `bot.services.ports.Conversations`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def next_position(self, conversation_id: str) -> int:
+        """Number the next message; the row stays locked until the transaction ends."""
+        statement = (
+            update(t.conversations)
+            .where(t.conversations.c.id == conversation_id)
+            .values(last_position=t.conversations.c.last_position + 1)
+            .returning(t.conversations.c.last_position)
+        )
+        await self._session.flush()
+        position = (await self._session.execute(statement)).scalar_one()
+        await self._refresh(conversation_id, "last_position")
+        return int(position)
+
+    async def move_owner(
+        self, conversation_id: str, *, expected_version: int, owner: Owner, agent_id: str | None
+    ) -> int | None:
+        """Move ownership if the version still is as expected; the new version, or None when it is not."""
+        await self._session.flush()
+        moved = await _changed_rows(
+            self._session,
+            update(t.conversations)
+            .where(t.conversations.c.id == conversation_id, t.conversations.c.version == expected_version)
+            .values(owner=owner, agent_id=agent_id, version=expected_version + 1),
+        )
+        await self._refresh(conversation_id, "owner", "agent_id", "version")
+        return expected_version + 1 if moved else None
+
+    async def _refresh(self, conversation_id: str, *names: str) -> None:
+        for entity in self._session.identity_map.values():
+            if isinstance(entity, Conversation) and entity.id == conversation_id:
+                await self._session.refresh(entity, names)
+
+    async def recent_first_messages(self, customer_id: str, since: datetime) -> list[datetime]:
+        """When we last wrote first to a customer, on any medium."""
+        query = (
+            select(t.check_ins.c.sent_at)
+            .join(t.conversations, t.conversations.c.id == t.check_ins.c.conversation_id)
+            .where(t.conversations.c.customer_id == customer_id, t.check_ins.c.sent_at > since)
+        )
+        return [at for at in (await self._session.scalars(query)).all() if at is not None]
+
+    async def usual_words(self, customer_id: str) -> float | None:
+        """The median length in words of a customer's earlier answers; None before there are three."""
+        query = (
+            select(Message)
+            .join(t.conversations, t.conversations.c.id == t.messages.c.conversation_id)
+            .where(t.conversations.c.customer_id == customer_id, t.messages.c.direction == Direction.IN)
+            .order_by(t.messages.c.at.desc())
+            .limit(20)
+        )
+        lengths = [len(message.text.split()) for message in (await self._session.scalars(query)).all()]
+        return float(statistics.median(lengths)) if len(lengths) >= 3 else None
+
+    async def asked_and_answered(self, customer_id: str) -> tuple[int, int]:
+        """How many check-ins this customer was sent and how many of those they answered."""
+        query = (
+            select(CheckIn)
+            .join(t.conversations, t.conversations.c.id == t.check_ins.c.conversation_id)
+            .where(t.conversations.c.customer_id == customer_id, t.check_ins.c.sent_at.is_not(None))
+        )
+        check_ins = (await self._session.scalars(query)).all()
+        return len(check_ins), sum(check_in.state is CheckInState.ANSWERED for check_in in check_ins)
+
+
+class TaskRepository:
+    """See `bot.services.ports.Tasks`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def claim(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
+        """Take due tasks, each the earliest unfinished of its lock, by moving `due_at` to the end of the lease."""
+        claimed = list((await self._session.scalars(self._due(now, limit))).all())
+        for task in claimed:
+            task.state = "doing"
+            task.attempts += 1
+            task.due_at = now + lease
+        await self._session.flush()
+        return claimed
+
+    @staticmethod
+    def _due(now: datetime, limit: int) -> Select[tuple[Task]]:
+        earlier = t.tasks.alias("earlier")
+        blocked = (
+            select(earlier.c.id)
+            .where(
+                t.tasks.c.lock.is_not(None),
+                earlier.c.lock == t.tasks.c.lock,
+                earlier.c.id < t.tasks.c.id,
+                earlier.c.state.in_(_UNFINISHED),
+            )
+            .exists()
+        )
+        return (
+            select(Task)
+            .where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now, ~blocked)
+            .order_by(t.tasks.c.due_at, t.tasks.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=t.tasks)
+        )
+
+    async def finish(self, task: Task) -> None:
+        """The work is done. Raises Conflict when the lease was lost meanwhile."""
+        await self._settle(task, state="done")
+
+    async def retry(self, task: Task, *, at: datetime, error: str) -> None:
+        """Put it back, due at `at`."""
+        await self._settle(task, state="todo", due_at=at, last_error=error[:500])
+
+    async def give_up(self, task: Task, *, error: str) -> None:
+        """It will never succeed; keep it for a person to look at."""
+        await self._settle(task, state="failed", last_error=error[:500])
+
+    async def postpone(self, task: Task, *, at: datetime) -> None:
+        """Not now: due again at `at`, without counting an attempt."""
+        await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1)
+
+    async def _settle(self, task: Task, **values: Any) -> None:
+        # Fenced on the attempt: a worker that outlived its lease must not settle what another has taken up.
+        settled = await _changed_rows(
+            self._session,
+            update(t.tasks)
+            .where(t.tasks.c.id == task.id, t.tasks.c.state == "doing", t.tasks.c.attempts == task.attempts)
+            .values(**values),
+        )
+        if not settled:
+            raise Conflict(f"the lease on task {task.id} was lost")
+
+    async def cancel(self, key: str) -> bool:
+        """Take back a task that has not begun; whether there was one."""
+        statement = (
+            update(t.tasks).where(t.tasks.c.key == key, t.tasks.c.state == "todo").values(state="gone", key=None)
+        )
+        return bool(await _changed_rows(self._session, statement))
+
+
+class CaseRepository:
+    """See `bot.services.ports.Cases`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def page(self, *, state: CaseState | None, site_id: str | None, limit: int, cursor: str | None) -> CasePage:
+        """Cases, newest first; the cursor is the id of the last one seen."""
+        query = select(Case).order_by(t.cases.c.opened_at.desc(), t.cases.c.id.desc()).limit(limit + 1)
+        if state is not None:
+            query = query.where(t.cases.c.state == state)
+        if site_id is not None:
+            query = query.where(t.cases.c.site_id == site_id)
+        last = await self._session.get(Case, cursor) if cursor else None
+        if last is not None:
+            seen = tuple_(literal(last.opened_at, Instant()), literal(last.id))
+            query = query.where(tuple_(t.cases.c.opened_at, t.cases.c.id) < seen)
+        cases = list((await self._session.scalars(query)).all())
+        more = len(cases) > limit
+        return CasePage(cases[:limit], cases[limit - 1].id if more else None)
+
+    async def live(self, limit: int = 500) -> list[Case]:
+        """Every case a human still has to do something about, the longest promised first."""
+        query = (
+            select(Case).where(t.cases.c.state.in_(sorted(LIVE))).order_by(t.cases.c.first_response_due).limit(limit)
+        )
+        return list((await self._session.scalars(query)).all())
+
+    async def granted(self, case_id: str, by: str) -> Decimal:
+        """The sum one agent has granted on one case."""
+        query = select(func.coalesce(func.sum(t.grants.c.value), 0)).where(t.grants.c.case_id == case_id)
+        total = (await self._session.execute(query.where(t.grants.c.by == by))).scalar_one()
+        return Decimal(str(total)).quantize(Decimal("0.01"))
