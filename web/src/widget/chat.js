@@ -128,7 +128,7 @@ export class AfterwordChat extends LitElement {
       : owner.name ? say(words, "agent", owner) : words.person;
     return html`<section class="panel" role="dialog" aria-label=${`${this.business} ${words.title}`.trim()}>
       <header>
-        <div><h2 dir="auto">${this.business || words.title}</h2><p aria-live="polite">${line}</p></div>
+        <div><h2><bdi>${this.business || words.title}</bdi></h2><p aria-live="polite">${line}</p></div>
         <button class="icon" type="button" aria-label=${words.close} @click=${this.hide}>${icon(CLOSE)}</button>
       </header>
       <div class="thread" tabindex="0" role="log" aria-label=${words.log} @scroll=${this.#onScroll}

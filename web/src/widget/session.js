@@ -68,6 +68,7 @@ export class ChatSession {
   disconnect() {
     this.#stop?.abort();
     this.#stop = null;
+    this.#stopTyping();
   }
 
   send(text, clientId = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`) {
@@ -159,7 +160,7 @@ export class ChatSession {
   #receive({ event, data }) {
     if (event === "message") {
       const fresh = this.thread.merge([JSON.parse(data)]);
-      if (fresh.some((message) => message.author !== "customer")) this.typing = null;
+      if (fresh.some((message) => message.author !== "customer")) this.#stopTyping();
       this.#adoptOwner(fresh);
       this.#count(fresh);
       this.#remember(fresh);
@@ -173,10 +174,15 @@ export class ChatSession {
   }
 
   #showTyping({ typing = true, name = "" }) {
-    clearTimeout(this.#typingTimer);
-    this.typing = typing ? (name ?? "") : null;
-    if (typing) this.#typingTimer = setTimeout(() => ((this.typing = null), this.#changed()), TYPING_FADES);
+    this.#stopTyping();
+    if (typing) this.typing = name ?? "";
+    if (typing) this.#typingTimer = setTimeout(() => (this.#stopTyping(), this.#changed()), TYPING_FADES);
     this.#changed();
+  }
+
+  #stopTyping() {
+    clearTimeout(this.#typingTimer);
+    this.typing = null;
   }
 
   /** After a reload the owner is known from who spoke last. */
