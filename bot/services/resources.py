@@ -37,7 +37,8 @@ def instant(at: datetime | None) -> str | None:
 
 async def service_event(tx: UnitOfWork, event_id: str) -> Json:
     """One service event by our id or the business's own, with its check-in and where it stands. Raises NotFound."""
-    event = await tx.one(ServiceEvent, external_id=event_id) or await tx.get(ServiceEvent, event_id)
+    known = await tx.one(ServiceEvent, external_id=event_id)
+    event = known if known is not None else await tx.get(ServiceEvent, event_id)
     check_in = await tx.one(CheckIn, service_event_id=event.id)
     case = await tx.one(Case, service_event_id=event.id)
     return {

@@ -1,0 +1,143 @@
+"""One worker. Any number of them may run; the due table keeps them out of each other's way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from bot.core.dialogue import DialogueUnavailable
+from bot.core.errors import AfterwordError, Conflict
+from bot.services import chasing, check_ins, follow_up, outbox, turns
+from bot.services.entities import Task
+from bot.services.workshop import Workshop
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Workshop, Task], Awaitable[None]]
+
+HANDLERS: Mapping[str, Handler] = {
+    "handle_message": turns.handle_message,
+    "send_message": outbox.send_message,
+    "send_check_in": check_ins.send_check_in,
+    "judge_silence": check_ins.judge_unanswered,
+    "follow_up": follow_up.follow_up,
+    "chase_case": chasing.chase_case,
+}
+
+LEASE = timedelta(seconds=60)
+"""How long a task is one worker's; a task whose worker died is due again after it."""
+
+_DIALOGUE_BACKOFF_CAP = 10.0
+_BACKOFF_CAP = 300.0
+_MOST_ATTEMPTS = 20
+
+
+class Worker:
+    """Takes due tasks, at most `at_once` at a time, and works them off until it is stopped."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        *,
+        at_once: int = 16,
+        idle_seconds: float = 0.2,
+        handlers: Mapping[str, Handler] = HANDLERS,
+    ) -> None:
+        self._shop = shop
+        self._room = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._idle_seconds = idle_seconds
+        self._handlers = handlers
+        self._woken = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look again now: something became due."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; what is under way then is left to its lease."""
+        try:
+            while True:
+                self._woken.clear()
+                if not await self._take_some():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
+        finally:
+            for running in self._running:
+                running.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def drain(self) -> int:
+        """Work off everything due now, one after the other, and say how many tasks that were (for tests)."""
+        done = 0
+        while tasks := await self._claim(1):
+            for task in tasks:
+                await self._work(task)
+                done += 1
+        return done
+
+    async def _take_some(self) -> bool:
+        free = self._at_once - len(self._running)
+        if free <= 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        try:
+            tasks = await self._claim(free)
+        except Exception:
+            # The database is away or busy: what is due stays due, and we come back.
+            log.exception("claiming failed")
+            await asyncio.sleep(1)
+            return False
+        for task in tasks:
+            running = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.id}")
+            self._running.add(running)
+            running.add_done_callback(self._done)
+        return bool(tasks)
+
+    def _done(self, running: asyncio.Task[None]) -> None:
+        self._running.discard(running)
+        # The next task of the same lock may have become free.
+        self._woken.set()
+
+    async def _claim(self, limit: int) -> list[Task]:
+        try:
+            async with self._shop.store() as tx:
+                tasks = await tx.tasks.claim(self._shop.clock(), lease=LEASE, limit=limit)
+                await tx.commit()
+                return tasks
+        except Conflict:
+            # Another worker took a task of the same lock in the same instant.
+            return []
+
+    async def _work(self, task: Task) -> None:
+        handler = self._handlers.get(task.kind)
+        try:
+            if handler is None:
+                raise AfterwordError(f"nobody knows how to do {task.kind!r}; is this worker older than its edge?")
+            await handler(self._shop, task)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            await self._put_back(task, error)
+
+    async def _put_back(self, task: Task, error: Exception) -> None:
+        unavailable = isinstance(error, DialogueUnavailable)
+        cap = _DIALOGUE_BACKOFF_CAP if unavailable else _BACKOFF_CAP
+        again = self._shop.clock() + timedelta(seconds=min(cap, 0.5 * 2 ** min(task.attempts, 20)))
+        # Never the error's own text of a driver: it may quote a customer's words.
+        reason = str(error) if isinstance(error, AfterwordError) else type(error).__name__
+        log.warning("task failed", kind=task.kind, task=task.id, attempts=task.attempts, reason=reason)
+        if not isinstance(error, AfterwordError):
+            log.debug("task failed", exc_info=error)
+        with contextlib.suppress(Conflict):
+            async with self._shop.store() as tx:
+                if task.attempts >= _MOST_ATTEMPTS and not unavailable:
+                    await tx.tasks.give_up(task, error=reason)
+                else:
+                    await tx.tasks.retry(task, at=again, error=reason)
+                await tx.commit()

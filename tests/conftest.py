@@ -1,0 +1,188 @@
+"""A whole workshop on a fresh database of each kind, with hand-written ports that tell what they were asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from bot.core.dialogue import Intent, Parsed, Turn, Utterance
+from bot.core.vocabulary import Medium
+from bot.services.entities import Site
+from bot.services.ports import Accepted, Outbound
+from bot.services.workshop import Rules, Workshop
+from bot.store.tables import metadata
+from bot.store.unit_of_work import SqlStore, create_engine
+
+POSTGRES = os.environ.get("AFTERWORD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+"""A Wednesday at noon in London: nobody's quiet hours, everybody's opening hours."""
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """The time it was set to."""
+        return self.now
+
+    def forward(self, **delta: float) -> datetime:
+        """Let time pass."""
+        self.now += timedelta(**delta)
+        return self.now
+
+
+@dataclass
+class FakeDialogue:
+    """Says what it was told to say, and remembers what it was asked. `broken` is raised instead while it is set."""
+
+    says: list[str] = field(default_factory=lambda: ["How was everything?"])
+    intent: str = "satisfied"
+    p: float = 0.1
+    broken: Exception | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    during_turn: Any = None
+
+    async def turn(self, conversation_id: str, message_id: str, text: str, metadata: Mapping[str, Any]) -> Turn:
+        """Answers with `says`; `during_turn` runs meanwhile, as the actions do."""
+        self.asked.append({"turn": text, "message_id": message_id, **metadata})
+        if self.broken:
+            raise self.broken
+        if self.during_turn:
+            await self.during_turn(conversation_id, message_id)
+        return Turn(tuple(Utterance(text) for text in self.says), Intent(self.intent, 0.9), None)
+
+    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+        """Answers with `says`."""
+        self.asked.append({"trigger": intent, **slots})
+        if self.broken:
+            raise self.broken
+        return Turn(tuple(Utterance(text) for text in self.says))
+
+    async def parse(self, items: Sequence[Mapping[str, Any]]) -> list[Parsed]:
+        """Reads every text the same way."""
+        if self.broken:
+            raise self.broken
+        found = {"p": self.p, "signals": [], "failure": "", "failure_words": ""}
+        return [Parsed(Intent(self.intent, 0.9), "en", found) for _ in items]
+
+    async def ready(self) -> bool:
+        """Ready unless broken."""
+        return self.broken is None
+
+
+class FakeWords:
+    """Renders a response as its own name, language and slots, so that a test sees which words were chosen."""
+
+    def render(
+        self, name: str, language: str | None, channel: str | None = None, slots: Mapping[str, Any] | None = None
+    ) -> str:
+        """`utter_help[en]`."""
+        return f"{name}[{language}]"
+
+
+@dataclass
+class FakeChannel:
+    """Takes every text, or raises what it was told to."""
+
+    sent: list[Outbound] = field(default_factory=list)
+    fails_with: list[Exception] = field(default_factory=list)
+
+    async def send(self, outbound: Outbound) -> Accepted:
+        """Accept, after the failures that were asked for."""
+        if self.fails_with:
+            raise self.fails_with.pop(0)
+        self.sent.append(outbound)
+        return Accepted(f"SM{outbound.message_id}", "queued")
+
+    @property
+    def texts(self) -> list[str]:
+        """What left, in order."""
+        return [outbound.text for outbound in self.sent]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str | None:
+    """The URL of a PostgreSQL server to make databases in, or None when none answers."""
+
+    async def answers() -> bool:
+        try:
+            connection = await asyncpg.connect(POSTGRES, timeout=3)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+    return POSTGRES if asyncio.run(answers()) else None
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: str | None) -> AsyncIterator[str]:
+    """The async URL of an empty database of each kind, gone after the test."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'afterword.sqlite'}"
+        return
+    if postgres is None:
+        pytest.skip(f"no PostgreSQL answers at {POSTGRES}; set AFTERWORD_TEST_POSTGRES to test on one")
+    name = f"afterword_test_{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    yield f"{postgres.replace('postgresql://', 'postgresql+asyncpg://').rsplit('/', 1)[0]}/{name}"
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[SqlStore]:
+    """An empty store with every table."""
+    engine = create_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield SqlStore(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon, until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def dialogue() -> FakeDialogue:
+    """A bot that says one thing."""
+    return FakeDialogue()
+
+
+@pytest.fixture
+def sms() -> FakeChannel:
+    """A channel that takes every text."""
+    return FakeChannel()
+
+
+@pytest.fixture
+async def shop(store: SqlStore, clock: Clock, dialogue: FakeDialogue, sms: FakeChannel) -> Workshop:
+    """The workshop of a business with one site, open 09:00-21:00 every day in London."""
+    async with store() as tx:
+        weekly = {day: [["09:00", "21:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+        tx.add(Site(id="harbour", name="Harbour", zone="Europe/London", weekly=weekly))
+        await tx.commit()
+    return Workshop(
+        store=store,
+        clock=clock,
+        dialogue=dialogue,
+        words=FakeWords(),
+        channels={Medium.SMS: sms, Medium.WEBCHAT: sms},
+        rules=Rules(check_in_delay=timedelta(0)),
+    )

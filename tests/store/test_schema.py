@@ -1,0 +1,25 @@
+"""The migrations make what the code expects, on both databases."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from bot.store.migrate import at_head, migrate
+from bot.store.tables import metadata
+from bot.store.unit_of_work import create_engine
+
+
+async def test_migrations_lead_to_exactly_the_tables_in_the_code(database_url: str) -> None:
+    """Nobody has to remember to write a migration: this fails until it is there."""
+    engine = create_engine(database_url)
+    assert not await at_head(engine)
+
+    await migrate(engine)
+    await migrate(engine)
+
+    assert await at_head(engine)
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    assert differences == []
+    await engine.dispose()
