@@ -28,7 +28,7 @@ class Courier:
         self._pause = pause
 
     async def post(self, address: str, form: Mapping[str, str]) -> bool:
-        """Deliver `form`; whether the address took it in the end. Whoever caused it is never told: nothing is raised."""
+        """Deliver `form`; whether the address took it in the end. Whoever caused it is not told: nothing is raised."""
         url, fragment = urldefrag(address)
         retries, reasons = _retry_policy(fragment)
         headers = {

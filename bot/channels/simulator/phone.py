@@ -56,7 +56,7 @@ async def _phones(request: web.Request) -> web.Response:
 
 async def _break(request: web.Request) -> web.Response:
     body = await _body(request)
-    mode, times = body.get("mode"), body.get("times", 1)
+    mode, times = str(body.get("mode")), body.get("times", 1)
     if mode not in set(Fault):
         raise _problem("mode", f"is one of {', '.join(Fault)}")
     if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= _MOST_TIMES:
