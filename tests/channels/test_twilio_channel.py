@@ -28,7 +28,7 @@ async def test_a_text_is_handed_over(town: Town) -> None:
 
 
 async def test_what_is_asked_of_twilio(town: Town) -> None:
-    """The request carries our message id in the callback address, and a short validity."""
+    """Our message id in the callback address, a short validity, and a connection of its own that cannot have gone stale."""
     await town.channel().send(outbound(message_id="m/1 ü"))
 
     [post] = town.posts
@@ -37,6 +37,7 @@ async def test_what_is_asked_of_twilio(town: Town) -> None:
     assert form["To"] == [PHONE]
     assert form["StatusCallback"] == [f"{town.url}/webhooks/twilio/status?message=m%2F1+%C3%BC"]
     assert 5 < int(form["ValidityPeriod"][0]) <= 3600
+    assert post.headers["Connection"] == "close"
 
 
 async def test_statuses_come_back_with_our_own_id(town: Town) -> None:
