@@ -28,7 +28,7 @@ async def test_a_text_is_handed_over(town: Town) -> None:
 
 
 async def test_what_is_asked_of_twilio(town: Town) -> None:
-    """Our message id in the callback address, a short validity, and a connection of its own that cannot have gone stale."""
+    """Our message id in the callback address, a short validity, and a fresh connection that cannot have gone stale."""
     await town.channel().send(outbound(message_id="m/1 ü"))
 
     [post] = town.posts
