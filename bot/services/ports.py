@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.core.dialogue import Parsed, Turn
-from bot.core.vocabulary import CaseState, Medium, Owner
-from bot.services.entities import Case, Task
+from bot.core.vocabulary import CaseState, Medium, Owner, Verdict
+from bot.services.entities import Case, ServiceEvent, Task
 
 T = TypeVar("T")
 
@@ -150,12 +150,33 @@ class Cases(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some service events, and the cursor of the next page, None at the end."""
+
+    events: list[ServiceEvent]
+    next: str | None
+
+
+class Ledger(Protocol):
+    """Questions about all service events."""
+
+    async def counts(self, *, site_id: str | None) -> dict[Verdict, int]:
+        """How many events are in each state; a state without any may be missing."""
+        ...
+
+    async def page(self, *, verdict: Verdict | None, site_id: str | None, limit: int, cursor: str | None) -> EventPage:
+        """Events, the latest finished first."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` rolls everything back."""
 
     conversations: Conversations
     tasks: Tasks
     cases: Cases
+    ledger: Ledger
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""

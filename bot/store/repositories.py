@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.core.cases import LIVE
 from bot.core.errors import Conflict
-from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner
-from bot.services.entities import Case, CheckIn, Conversation, Message, Task
-from bot.services.ports import CasePage
+from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
+from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent, Task
+from bot.services.ports import CasePage, EventPage
 from bot.store import tables as t
 from bot.store.tables import Instant
 
@@ -202,3 +202,33 @@ class CaseRepository:
         query = select(func.coalesce(func.sum(t.grants.c.value), 0)).where(t.grants.c.case_id == case_id)
         total = (await self._session.execute(query.where(t.grants.c.by == by))).scalar_one()
         return Decimal(str(total)).quantize(Decimal("0.01"))
+
+
+class LedgerRepository:
+    """See `bot.services.ports.Ledger`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def counts(self, *, site_id: str | None) -> dict[Verdict, int]:
+        """How many events are in each state."""
+        query = select(t.service_events.c.verdict, func.count()).group_by(t.service_events.c.verdict)
+        if site_id is not None:
+            query = query.where(t.service_events.c.site_id == site_id)
+        return {verdict: int(number) for verdict, number in (await self._session.execute(query)).all()}
+
+    async def page(self, *, verdict: Verdict | None, site_id: str | None, limit: int, cursor: str | None) -> EventPage:
+        """Events, the latest finished first; the cursor is the id of the last one seen."""
+        finished_at, id_ = t.service_events.c.finished_at, t.service_events.c.id
+        query = select(ServiceEvent).order_by(finished_at.desc(), id_.desc()).limit(limit + 1)
+        if verdict is not None:
+            query = query.where(t.service_events.c.verdict == verdict)
+        if site_id is not None:
+            query = query.where(t.service_events.c.site_id == site_id)
+        last = await self._session.get(ServiceEvent, cursor) if cursor else None
+        if last is not None:
+            query = query.where(
+                tuple_(finished_at, id_) < tuple_(literal(last.finished_at, Instant()), literal(last.id))
+            )
+        events = list((await self._session.scalars(query)).all())
+        return EventPage(events[:limit], events[limit - 1].id if len(events) > limit else None)
