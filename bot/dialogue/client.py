@@ -70,11 +70,11 @@ class RasaDialogue:
             return False
         return True
 
-    async def _post(self, path: str, body: dict[str, Any], timeout: aiohttp.ClientTimeout | None = None) -> Any:
+    async def _post(self, path: str, body: dict[str, Any], limit: aiohttp.ClientTimeout | None = None) -> Any:
         url = f"{self._base_url}/webhooks/afterword/{path}"
         try:
             async with self._session.post(
-                url, json=body, headers=self._headers, timeout=timeout or self._timeout
+                url, json=body, headers=self._headers, timeout=limit or self._timeout
             ) as response:
                 if response.status >= 500 or response.status == 429:
                     raise DialogueUnavailable(f"Rasa answered {response.status} to {path}.")

@@ -9,6 +9,7 @@ importing this package changes nothing.
 from __future__ import annotations
 
 import os
+import warnings
 
 
 def install() -> None:
@@ -16,6 +17,8 @@ def install() -> None:
     from bot.rasa_compat import after_import, patches, stubs
 
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
+    for noise in ("pkg_resources is deprecated", ".*declarative_base", r"the load_module\(\) method"):
+        warnings.filterwarnings("ignore", message=noise)
     os.environ.setdefault("AFTERWORD_ACTIONS_URL", "http://127.0.0.1:5055/webhook")
     os.environ.setdefault("SANIC_HOST", "127.0.0.1")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")

@@ -178,7 +178,9 @@ def _text(body: dict[str, Any]) -> str:
 
 
 def _mapping(body: dict[str, Any], field: str) -> dict[str, Any]:
-    value = body.get(field) or {}
+    value = body.get(field)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise Malformed(f"'{field}' must be an object.")
     return value

@@ -1,0 +1,130 @@
+"""The client of the dialogue, against a server that answers as Rasa's channel does or fails to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Intent, Utterance
+from bot.dialogue.client import BATCH, RasaDialogue
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connect = Callable[[Answer], Awaitable[RasaDialogue]]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """A dialogue whose server answers every request with the given function."""
+    servers: list[TestServer] = []
+    async with aiohttp.ClientSession() as session:
+
+        async def to(answer: Answer) -> RasaDialogue:
+            app = web.Application()
+            app.router.add_post("/webhooks/afterword/{path}", answer)
+            server = TestServer(app)
+            servers.append(server)
+            await server.start_server()
+            return RasaDialogue(session, str(server.make_url("/")), "secret", timeout=0.5)
+
+        yield to
+    for server in servers:
+        await server.close()
+
+
+async def test_a_turn_carries_the_message_and_brings_the_words(connect: Connect) -> None:
+    """What is sent and read is the contract of the channel."""
+    received: dict[str, Any] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        received.update(path=request.path, secret=request.headers["Authorization"], body=await request.json())
+        said = [{"text": "Üzgünüm.", "name": "utter_sorry"}, {"text": "What happened?", "name": None}]
+        return web.json_response(
+            {"utterances": said, "intent": {"name": "complaint", "confidence": 0.9}, "language": "tr"}
+        )
+
+    turn = await (await connect(answer)).turn("c", "m", "soğuktu", {"channel": "sms"})
+
+    assert received == {
+        "path": "/webhooks/afterword/turn",
+        "secret": "Bearer secret",
+        "body": {"conversation_id": "c", "message_id": "m", "text": "soğuktu", "metadata": {"channel": "sms"}},
+    }
+    assert turn.utterances == (Utterance("Üzgünüm.", "utter_sorry"), Utterance("What happened?", None))
+    assert (turn.intent, turn.language) == (Intent("complaint", 0.9), "tr")
+
+
+async def test_many_texts_are_parsed_in_batches(connect: Connect) -> None:
+    """Every text comes back in its place, however many there are."""
+    sizes = []
+
+    async def answer(request: web.Request) -> web.Response:
+        items = (await request.json())["items"]
+        sizes.append(len(items))
+        return web.json_response(
+            {"items": [{"intent": {"name": item["text"], "confidence": 1}, "language": None} for item in items]}
+        )
+
+    parsed = await (await connect(answer)).parse([{"text": str(number)} for number in range(BATCH + 3)])
+
+    assert [item.intent.name for item in parsed] == [str(number) for number in range(BATCH + 3)]
+    assert sizes == [BATCH, 3]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_failure_may_be_tried_again(connect: Connect, status: int) -> None:
+    """The server's own failures are not the message's fault."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"detail": "later"}, status=status)
+
+    with pytest.raises(DialogueUnavailable, match=str(status)):
+        await (await connect(answer)).turn("c", "m", "hi")
+
+
+@pytest.mark.parametrize("status", [401, 404, 422])
+async def test_a_refusal_is_final(connect: Connect, status: int) -> None:
+    """What the server will never take is not sent again, and it says why."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"detail": "the reason"}, status=status, content_type="application/problem+json")
+
+    with pytest.raises(DialogueRejected, match="the reason"):
+        await (await connect(answer)).turn("c", "m", "hi")
+
+
+async def test_silence_is_a_failure(connect: Connect) -> None:
+    """A server that takes too long counts as not there."""
+
+    async def answer(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    dialogue = await connect(answer)
+
+    with pytest.raises(DialogueUnavailable, match="TimeoutError"):
+        await dialogue.turn("c", "m", "hi")
+    assert not await RasaDialogue(dialogue._session, dialogue._base_url, "secret", timeout=0.1).ready()
+
+
+async def test_nonsense_is_a_failure(connect: Connect) -> None:
+    """An answer that is not JSON comes from something that is not Rasa, or not yet."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<html>", content_type="text/html")
+
+    with pytest.raises(DialogueUnavailable):
+        await (await connect(answer)).turn("c", "m", "hi")
+
+
+async def test_nobody_there_is_a_failure(unused_tcp_port: int) -> None:
+    """A refused connection may be tried again, and nobody there is not ready."""
+    async with aiohttp.ClientSession() as session:
+        dialogue = RasaDialogue(session, f"http://127.0.0.1:{unused_tcp_port}", "secret")
+
+        with pytest.raises(DialogueUnavailable):
+            await dialogue.trigger("c", "EXTERNAL_check_in", {})
+        assert not await dialogue.ready()
