@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.core.dialogue import Parsed, Turn
 from bot.core.vocabulary import CaseState, Medium, Owner, Verdict
-from bot.services.entities import Case, ServiceEvent, Task
+from bot.services.entities import Case, Change, ServiceEvent, Task
 
 T = TypeVar("T")
 
@@ -125,6 +125,22 @@ class Tasks(Protocol):
         """Take back a task that has not begun; whether there was one."""
         ...
 
+    async def due(self, now: datetime) -> int:
+        """How many tasks are due and not done."""
+        ...
+
+
+class Changes(Protocol):
+    """The hints that something changed."""
+
+    async def since(self, number: int, limit: int = 2000) -> list[Change]:
+        """Those numbered above `number`, oldest first. A smaller number may still appear later: see `bot.edge.live`."""
+        ...
+
+    async def newest(self) -> int:
+        """The greatest number given so far; 0 when there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
@@ -173,10 +189,27 @@ class Ledger(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` rolls everything back."""
 
-    conversations: Conversations
-    tasks: Tasks
-    cases: Cases
+    @property
+    def conversations(self) -> Conversations:
+        """What conversations need beyond plain look-ups."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """The due table."""
+        ...
+
+    @property
+    def cases(self) -> Cases:
+        """Questions about many cases."""
+        ...
+
     ledger: Ledger
+
+    @property
+    def changes(self) -> Changes:
+        """The hints that something changed."""
+        ...
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""

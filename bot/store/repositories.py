@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.core.cases import LIVE
 from bot.core.errors import Conflict
 from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
-from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent, Task
+from bot.services.entities import Case, Change, CheckIn, Conversation, Message, ServiceEvent, Task
 from bot.services.ports import CasePage, EventPage
 from bot.store import tables as t
 from bot.store.tables import Instant
@@ -167,6 +167,28 @@ class TaskRepository:
             update(t.tasks).where(t.tasks.c.key == key, t.tasks.c.state == "todo").values(state="gone", key=None)
         )
         return bool(await _changed_rows(self._session, statement))
+
+    async def due(self, now: datetime) -> int:
+        """How many tasks are due and not done."""
+        query = select(func.count()).select_from(t.tasks)
+        waiting = query.where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now)
+        return int((await self._session.execute(waiting)).scalar_one())
+
+
+class ChangeRepository:
+    """See `bot.services.ports.Changes`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def since(self, number: int, limit: int = 2000) -> list[Change]:
+        """Those numbered above `number`, oldest first."""
+        query = select(Change).where(t.changes.c.id > number).order_by(t.changes.c.id).limit(limit)
+        return list((await self._session.scalars(query)).all())
+
+    async def newest(self) -> int:
+        """The greatest number given so far; 0 when there is none."""
+        return int((await self._session.execute(select(func.max(t.changes.c.id)))).scalar_one() or 0)
 
 
 class CaseRepository:

@@ -15,7 +15,13 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from bot.core.errors import Conflict, NotFound
 from bot.services.entities import Change
-from bot.store.repositories import CaseRepository, ConversationRepository, LedgerRepository, TaskRepository
+from bot.store.repositories import (
+    CaseRepository,
+    ChangeRepository,
+    ConversationRepository,
+    LedgerRepository,
+    TaskRepository,
+)
 from bot.store.tables import map_entities
 
 T = TypeVar("T")
@@ -85,6 +91,7 @@ class SqlUnitOfWork:
         self.conversations = ConversationRepository(session)
         self.tasks = TaskRepository(session)
         self.cases = CaseRepository(session)
+        self.changes = ChangeRepository(session)
         self.ledger = LedgerRepository(session)
 
     async def find(self, kind: type[T], id: str) -> T | None:
