@@ -1,0 +1,75 @@
+"""Which language a message is in: the recorded one first, a guess only where nothing is recorded."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import ENTITIES, METADATA, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+LANGUAGES = ("en", "tr", "el", "fa", "sr", "es", "de")
+TOO_FEW_WORDS = 3
+LANGUAGE = "language"
+
+
+def language_of(text: str, recorded: str | None, default: str | None = None) -> str | None:
+    """The recorded language; else a guess from more than three words; else the business's default, or `None`.
+
+    A script that only one of the languages uses needs no more than one word.
+    """
+    if recorded:
+        return recorded
+    script = _script(text)
+    if script:
+        return script
+    if len(text.split()) <= TOO_FEW_WORDS:
+        return default
+    return str(_identifier().classify(text)[0])
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(LANGUAGES))
+    return identifier
+
+
+def _script(text: str) -> str | None:
+    for language, first, last in (("el", "Ͱ", "Ͽ"), ("sr", "Ѐ", "ӿ"), ("fa", "؀", "ۿ")):
+        if sum(first <= character <= last for character in text) * 2 > len(text.replace(" ", "")):
+            return language
+    return None
+
+
+@DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR], is_trainable=False)
+class LanguageDetector(GraphComponent):  # type: ignore[misc]
+    """Sets `language` on a message, and an entity of that name so that the slot fills and the words are right."""
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> LanguageDetector:
+        """A component without anything to configure."""
+        return cls()
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Add the language to each message; where it cannot be told, nothing is added."""
+        for message in messages:
+            facts = message.get(METADATA) or {}
+            text = message.get(TEXT) or ""
+            language = language_of(text, facts.get("language"), facts.get("default_language"))
+            message.set(LANGUAGE, language, add_to_output=True)
+            if language:
+                entity = {"entity": LANGUAGE, "value": language, "start": 0, "end": 0, "extractor": type(self).__name__}
+                message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)
+        return messages
