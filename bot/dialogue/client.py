@@ -65,7 +65,11 @@ class RasaDialogue:
     async def ready(self) -> bool:
         """Whether a model is loaded and our secret is the right one."""
         try:
-            await self._post("parse", {"items": []}, aiohttp.ClientTimeout(total=READY_TIMEOUT))
+            await self._post(
+                "parse",
+                {"items": []},
+                aiohttp.ClientTimeout(total=min(READY_TIMEOUT, self._timeout.total or READY_TIMEOUT)),
+            )
         except (DialogueUnavailable, DialogueRejected):
             return False
         return True
