@@ -35,8 +35,11 @@ class Settings(BaseModel):
     worker: bool = Field(True, description="Whether the edge hosts the worker loop itself.")
     production: bool = Field(False, description="Production mode: no simulator, no demo, cookies over HTTPS only.")
     rasa_url: str = Field("http://127.0.0.1:5005", description="Where Rasa listens (never on the internet).")
+    rasa_database_url: str = Field(
+        "", description="Where Rasa keeps its conversations; empty: SQLite in `data_dir`, or `database_url`."
+    )
     rasa_token: SecretStr = Field(SecretStr(""), description="The secret shared with Rasa; made anew when empty.")
-    actions_url: str = Field("http://127.0.0.1:5055", description="Where the action server listens.")
+    actions_url: str = Field("http://127.0.0.1:5055/webhook", description="Where Rasa calls the action server.")
     twilio_account_sid: str = Field("", description="Twilio's account; empty: texts go to the simulator.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it also signs the webhooks.")
     twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
@@ -51,6 +54,9 @@ class Settings(BaseModel):
     contact_cap: int = Field(3, ge=1, description="How many first messages a customer gets in seven days at most.")
     check_in_delay_minutes: float = Field(30, ge=0, description="How long after a service we ask about it.")
     silence_after_hours: float = Field(24, gt=0, description="When an unanswered check-in is judged as silence.")
+    bot_may_fail_seconds: float = Field(
+        60, gt=0, description="How long a message waits for a bot that does not answer before a person gets it."
+    )
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
 
@@ -68,9 +74,7 @@ class Settings(BaseModel):
         return not self.production and not self.twilio_account_sid
 
 
-def load(
-    environ: Mapping[str, str] | None = None, file: Path = Path("afterword.toml"), **overrides: Any
-) -> Settings:
+def load(environ: Mapping[str, str] | None = None, file: Path = Path("afterword.toml"), **overrides: Any) -> Settings:
     """The settings in force. Raises Unusable, naming the setting and what is wrong with it."""
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = _from_file(file)

@@ -1,0 +1,137 @@
+"""Where everything is put together, once, at the start of a process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot.channels.twilio.channel import TwilioChannel
+from bot.channels.webchat import WebChatChannel
+from bot.core.check_in import ContactPolicy
+from bot.core.dialogue import DialogueUnavailable, Parsed, Turn
+from bot.core.hours import ContactWindow
+from bot.core.vocabulary import Medium
+from bot.dialogue.client import RasaDialogue
+from bot.dialogue.words import Words
+from bot.services.ports import Channels
+from bot.services.recovery import Recovery
+from bot.services.workshop import Rules, Workshop
+from bot.settings import Settings, load
+from bot.store.migrate import migrate
+from bot.store.unit_of_work import SqlStore, async_url, create_engine
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder: where domain.yml and data/ are."""
+
+SIMULATED_ACCOUNT = "AC" + "0" * 32
+SIMULATED_NUMBER = "+15005550006"
+SIMULATED_TWILIO = "/simulator/twilio"
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The business's own choices, as the use cases speak of them."""
+    window = ContactWindow(settings.contact_from, settings.contact_until)
+    return Rules(
+        business=settings.business,
+        language=settings.language,
+        contact=ContactPolicy(window=window, cap=settings.contact_cap),
+        check_in_delay=timedelta(minutes=settings.check_in_delay_minutes),
+        silence_after=timedelta(hours=settings.silence_after_hours),
+        bot_may_fail_for=timedelta(seconds=settings.bot_may_fail_seconds),
+        follow_up_delay=timedelta(minutes=settings.follow_up_delay_minutes),
+        follow_up_again_after=timedelta(hours=settings.follow_up_again_hours),
+    )
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The store the settings name; the caller disposes of its engine."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return SqlStore(create_engine(async_url(settings.sql_url())))
+
+
+@asynccontextmanager
+async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Workshop]:
+    """Everything the use cases need, closed again at the end. `notify` wakes the listeners of a conversation."""
+    store = open_store(settings)
+    async with aiohttp.ClientSession() as session:
+        yield Workshop(
+            store=store,
+            clock=now,
+            dialogue=RasaDialogue(session, settings.rasa_url, settings.rasa_token.get_secret_value()),
+            words=Words.load(ROOT / "domain.yml", settings.language),
+            channels=_channels(settings, session, notify),
+            rules=rules_of(settings),
+        )
+    await store.engine.dispose()
+
+
+def _channels(settings: Settings, session: aiohttp.ClientSession, notify: Callable[[str], None]) -> Channels:
+    simulated = settings.simulated
+    base_url = f"http://{settings.host}:{settings.port}{SIMULATED_TWILIO}" if simulated else None
+    sms = TwilioChannel(
+        session,
+        settings.twilio_account_sid or SIMULATED_ACCOUNT,
+        settings.twilio_auth_token.get_secret_value(),
+        settings.twilio_sender or SIMULATED_NUMBER,
+        f"{settings.base_url()}/webhooks/twilio/status#rc=3&rp=all",
+        base_url=base_url,
+    )
+    return {Medium.SMS: sms, Medium.WEBCHAT: WebChatChannel(notify)}
+
+
+@asynccontextmanager
+async def bare_workshop(settings: Settings) -> AsyncIterator[Workshop]:
+    """A workshop for what needs only the store: commands, and the actions that Rasa calls. It reaches nobody."""
+    store = open_store(settings)
+    try:
+        yield _bare(settings, store)
+    finally:
+        await store.engine.dispose()
+
+
+async def build_recovery() -> Recovery:
+    """The use cases the custom actions call, over the store that the environment names, for this process's life."""
+    settings = load()
+    return Recovery(_bare(settings, open_store(settings)))
+
+
+async def migrate_store(settings: Settings) -> None:
+    """Bring the database to the newest schema."""
+    store = open_store(settings)
+    await migrate(store.engine)
+    await store.engine.dispose()
+
+
+def _bare(settings: Settings, store: SqlStore) -> Workshop:
+    words = Words.load(ROOT / "domain.yml", settings.language)
+    return Workshop(store=store, clock=now, dialogue=_NoDialogue(), words=words, channels={}, rules=rules_of(settings))
+
+
+class _NoDialogue:
+    """The action server answers Rasa and never asks it anything."""
+
+    async def turn(self, conversation_id: str, message_id: str, text: str, metadata: Mapping[str, Any]) -> Turn:
+        """Never."""
+        raise DialogueUnavailable("the action server does not converse")
+
+    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+        """Never."""
+        raise DialogueUnavailable("the action server does not converse")
+
+    async def parse(self, items: Sequence[Mapping[str, Any]]) -> list[Parsed]:
+        """Never."""
+        raise DialogueUnavailable("the action server does not converse")
+
+    async def ready(self) -> bool:
+        """Never."""
+        return False

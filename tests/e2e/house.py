@@ -1,0 +1,133 @@
+"""A whole Afterword in real processes, in a folder and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class House:
+    """The running processes, as the outside sees them."""
+
+    base_url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def demo(self) -> dict[str, Any]:
+        """What `demo.json` says."""
+        content: dict[str, Any] = json.loads((self.data_dir / "demo.json").read_text(encoding="utf-8"))
+        return content
+
+    def api(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
+        """One call of the JSON API with the demo's key."""
+        headers["Authorization"] = f"Bearer {self.demo['api_key']}"
+        return requests.request(method, f"{self.base_url}/api/v1{path}", json=body, headers=headers, timeout=30)
+
+    def text(self, phone: str, body: str) -> None:
+        """Write one SMS as the customer with that phone."""
+        sent = requests.post(f"{self.base_url}/simulator/messages", json={"from": phone, "body": body}, timeout=30)
+        sent.raise_for_status()
+
+    def phone(self, phone: str) -> list[dict[str, Any]]:
+        """What is on that phone, oldest first."""
+        answer = requests.get(f"{self.base_url}/simulator/messages", params={"phone": phone}, timeout=30)
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    def received(self, phone: str) -> list[str]:
+        """The texts that phone received."""
+        return [item["body"] for item in self.phone(phone) if item["direction"] == "out"]
+
+    def kill(self, words: str) -> None:
+        """End, without a warning, the process of this house whose command line has these words."""
+        for pid in _descendants(self.process.pid):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if words in command:
+                os.kill(pid, signal.SIGKILL)
+
+
+def eventually[T](look: Callable[[], T], *, within: float = 30.0, every: float = 0.1) -> T:
+    """What `look` sees once it sees something; fails with the last sight when it never does."""
+    deadline = time.monotonic() + within
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing within {within} s; last seen: {seen!r}")
+        time.sleep(every)
+
+
+@contextmanager
+def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterator[House]:
+    """A house that is ready, and gone afterwards."""
+    ports = {name: free_port() for name in ("edge", "rasa", "actions")}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AFTERWORD_")},
+        "AFTERWORD_DATA_DIR": str(data_dir),
+        "AFTERWORD_PORT": str(ports["edge"]),
+        "AFTERWORD_RASA_URL": f"http://127.0.0.1:{ports['rasa']}",
+        "AFTERWORD_ACTIONS_URL": f"http://127.0.0.1:{ports['actions']}/webhook",
+        **(settings or {}),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "up"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        _wait_until_ready(process)
+        yield House(f"http://127.0.0.1:{ports['edge']}", data_dir, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            for pid in (*_descendants(process.pid), process.pid):
+                os.kill(pid, signal.SIGKILL)
+            raise
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "is ready after" in line:
+            return
+    raise AssertionError("`afterword up` ended before it was ready:\n" + "".join(said))
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
+        return []
+    found = [int(child) for child in children.read_text().split()]
+    return [*found, *(grandchild for child in found for grandchild in _descendants(child))]
