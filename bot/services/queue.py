@@ -45,10 +45,17 @@ class Queue:
 
 
 async def queue(
-    tx: UnitOfWork, view: View, *, agent_id: str, now: datetime, limit: int = 50, cursor: str | None = None
+    tx: UnitOfWork,
+    view: View,
+    *,
+    agent_id: str,
+    now: datetime,
+    site_id: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> Queue:
     """The queue as one agent sees it: live cases by urgency, what is done newest first, `limit` at a time."""
-    live = await tx.cases.live()
+    live = [case for case in await tx.cases.live() if site_id in (None, case.site_id)]
     seen = {
         View.LIVE: live,
         View.MINE: [case for case in live if case.agent_id == agent_id],
@@ -58,7 +65,7 @@ async def queue(
     if view in seen:
         lines = await _summaries(tx, seen[view], now)
         return Queue(sorted(lines, key=lambda line: -line["urgency"]), counts)
-    page = await tx.cases.page(state=CaseState(view.value), site_id=None, limit=limit, cursor=cursor)
+    page = await tx.cases.page(state=CaseState(view.value), site_id=site_id, limit=limit, cursor=cursor)
     return Queue(await _summaries(tx, page.cases, now), counts, page.next)
 
 

@@ -138,7 +138,7 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
     record = await tx.find(AssessmentRecord, case.assessment_id) if case.assessment_id else None
     return {
         **await case_summary(tx, case, now),
-        "customer": await _customer(tx, case.customer_id),
+        "customer": await customer_view(tx, case.customer_id),
         "service_event": await service_event(tx, event.id) if event else None,
         "conversation": {k: v for k, v in conversation_view.items() if k != "messages"},
         "transcript": conversation_view["messages"],
@@ -225,7 +225,8 @@ def _grant(grant: Grant) -> Json:
     }
 
 
-async def _customer(tx: UnitOfWork, customer_id: str) -> Json:
+async def customer_view(tx: UnitOfWork, customer_id: str) -> Json:
+    """The customer with everything between them and the business, the latest first. Raises NotFound."""
     customer = await tx.get(Customer, customer_id)
     cases = await tx.all(Case, customer_id=customer_id, order_by="opened_at", descending=True)
     grants = await tx.all(Grant, case_id=[case.id for case in cases], order_by="at", descending=True) if cases else []
