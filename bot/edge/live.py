@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it is still there."""
 _LOOK_BACK = 500
+# These and no others end a line of a stream: `str.splitlines` knows more, which may stand inside a JSON text.
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _LATE_COMMIT = 60.0
 
 
@@ -41,10 +44,10 @@ class Line:
         self._changed.update(topics)
         self._woken.set()
 
-    async def wait(self, timeout: float) -> frozenset[str]:
-        """The topics that changed, as soon as there are some; none when `timeout` seconds have passed."""
+    async def wait(self, seconds: float) -> frozenset[str]:
+        """The topics that changed, as soon as there are some; none when so many seconds have passed."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), timeout)
+            await asyncio.wait_for(self._woken.wait(), seconds)
         changed = frozenset(self._changed)
         self._changed.clear()
         self._woken.clear()
@@ -180,7 +183,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of a stream; `data` may have several lines."""
+    """One event of a stream; `data` may have several lines, and `event` be `""` for an event without a name."""
 
     event: str
     data: str
@@ -188,8 +191,8 @@ class ServerEvent:
 
     def encode(self) -> bytes:
         """As the wire has it."""
-        head = (f"id: {self.id}\n" if self.id else "") + f"event: {self.event}\n"
-        return (head + "".join(f"data: {line}\n" for line in self.data.splitlines() or [""]) + "\n").encode()
+        head = (f"id: {self.id}\n" if self.id else "") + (f"event: {self.event}\n" if self.event else "")
+        return (head + "".join(f"data: {line}\n" for line in _LINE_END.split(self.data)) + "\n").encode()
 
 
 Render = Callable[[frozenset[str]], Awaitable[Sequence[ServerEvent]]]

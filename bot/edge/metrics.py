@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bot.core.errors import ChannelError
@@ -18,7 +18,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.inbound = Counter("afterword_inbound", "Messages of customers taken in.", ["medium"], registry=self.registry)
+        self.inbound = Counter(
+            "afterword_inbound", "Messages of customers taken in.", ["medium"], registry=self.registry
+        )
         self.statuses = Counter(
             "afterword_delivery_statuses", "Delivery statuses reported to us.", ["status"], registry=self.registry
         )
@@ -62,7 +64,7 @@ class _Counted:
             self._metrics.outbound.labels(self._medium.value, outcome).inc()
 
 
-def measured(metrics: Metrics) -> web.typedefs.Middleware:  # type: ignore[name-defined]
+def measured(metrics: Metrics) -> Middleware:
     """A middleware that times every answer by its route's pattern, so that no identifier becomes a label."""
 
     @web.middleware

@@ -71,8 +71,10 @@ class StatusUpdate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TwilioPort:
-    """`verify(url, form, headers)` tells whether Twilio itself signed a request; the parsers raise ValueError for a form
-    without what Twilio always sends. `parse_status(form, query)`."""
+    """`verify(url, form, headers)` tells whether Twilio itself signed a request.
+
+    `parse_inbound(form)` and `parse_status(form, query)` raise ValueError for a form without what Twilio always sends.
+    """
 
     verify: Callable[[str, Mapping[str, str], Mapping[str, str]], bool]
     parse_inbound: Callable[[Mapping[str, str]], InboundSms]

@@ -1,0 +1,372 @@
+"""What the API answers, as models: they document the shapes that `bot.services.resources` builds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.core.vocabulary import (
+    Author,
+    CaseState,
+    CheckInState,
+    Direction,
+    GrantKind,
+    HandoffReason,
+    Medium,
+    MessageKind,
+    Owner,
+    Severity,
+    Step,
+    StepState,
+    Verdict,
+)
+from bot.edge.api.requests import Money
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-21T11:05:00+00:00"])]
+
+
+class View(BaseModel):
+    """Part of an answer; fields may be added in later versions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Problem(View):
+    """Problem details (RFC 9457)."""
+
+    class FieldError(View):
+        """One offending field."""
+
+        field: str
+        """Its dotted path."""
+        message: str
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Signal(View):
+    """One observed hint."""
+
+    name: Annotated[str, Field(examples=["hedge"])]
+    weight: Annotated[float, Field(examples=[0.9])]
+    """Log-odds: above 0 speaks for dissatisfaction."""
+    evidence: Annotated[str, Field(examples=["I guess"])]
+
+
+class FailureView(View):
+    """What went wrong."""
+
+    code: str
+    """`""` when nothing is known to have."""
+    words: str
+    """In the customer's own words."""
+
+
+class TraceEntry(View):
+    """One rule's word in the decision to ask or not to ask."""
+
+    at: Time
+    rule: Annotated[str, Field(examples=["quiet_hours"])]
+    outcome: Annotated[str, Field(examples=["postpone"])]
+    reason: str
+
+
+class CheckInView(View):
+    """The planned question, and the trace of its decision."""
+
+    id: str
+    state: CheckInState
+    due_at: Time
+    sent_at: Time | None
+    answered_at: Time | None
+    trace: list[TraceEntry]
+
+
+class EventAssessment(View):
+    """Where the event stands in the silence ledger, and why."""
+
+    verdict: Verdict
+    probability: float | None
+    """Of dissatisfaction; null while nothing has been assessed."""
+    threshold: float | None
+    signals: list[Signal]
+    failure: FailureView | None = None
+    at: Time | None = None
+
+
+class EventFacts(View):
+    """A service event as it was reported."""
+
+    id: str
+    external_id: str
+    kind: str
+    site: str
+    service: str
+    finished_at: Time
+    channel: Medium
+    facts: dict[str, Any]
+
+
+class ServiceEventView(EventFacts):
+    """A service event with what became of it."""
+
+    customer_id: str
+    conversation_id: str | None
+    case_id: str | None
+    check_in: CheckInView | None
+    assessment: EventAssessment
+
+
+class MessageView(View):
+    """One message of a thread."""
+
+    id: str
+    position: int
+    direction: Direction
+    author: Author
+    name: str | None
+    kind: MessageKind
+    text: str
+    media: list[dict[str, Any]]
+    at: Time
+    delivery: str
+    """The provider's last word, or `withheld` when we held it back."""
+    delivery_error: str | None
+
+
+class ConversationHead(View):
+    """A conversation without its messages."""
+
+    id: str
+    channel: Medium
+    language: str | None
+    owner: Owner
+    owner_name: str | None
+    version: int
+    """Grows with every change of hands."""
+
+
+class ConversationView(ConversationHead):
+    """A conversation with its whole thread, oldest first."""
+
+    messages: list[MessageView]
+
+
+class Sla(View):
+    """What was promised by when."""
+
+    first_response_due: Time
+    resolution_due: Time
+    breached: bool
+
+
+class CaseOwner(View):
+    """The agent who has a case."""
+
+    id: str
+    name: str
+    email: str
+
+
+class CaseLine(View):
+    """A case as a line of a list."""
+
+    id: str
+    state: CaseState
+    version: int
+    opened_at: Time
+    reason: HandoffReason
+    severity: Severity
+    urgency: float
+    owner: CaseOwner | None
+    owner_name: str | None
+    sla: Sla
+    site: str | None
+    site_id: str | None
+    customer_id: str
+    customer_name: str
+    channel: Medium
+    language: str | None
+    verdict: Verdict
+    probability: float | None
+    failure: FailureView
+    answered: bool
+
+
+class CaseList(View):
+    """Some cases, newest first."""
+
+    items: list[CaseLine]
+    next: str | None
+    """Pass it as `cursor` for the next page; null at the end."""
+
+
+class ContactPointView(View):
+    """One address of the customer."""
+
+    channel: Medium
+    address: str
+    opted_out_at: Time | None
+    invalid_since: Time | None
+
+
+class ConsentView(View):
+    """One recorded word on whether we may write."""
+
+    channel: Medium
+    granted: bool
+    source: str
+    at: Time
+
+
+class GrantView(View):
+    """A gesture that was given."""
+
+    kind: GrantKind
+    amount: Money
+    note: str
+    by: str
+    at: Time
+
+
+class PastEvent(EventFacts):
+    """An earlier service, and where it stands."""
+
+    verdict: Verdict
+    check_in: CheckInState | None
+
+
+class PastCase(View):
+    """An earlier case."""
+
+    id: str
+    state: CaseState
+    opened_at: Time
+    closed_at: Time | None
+    failure: FailureView
+    summary: str
+
+
+class History(View):
+    """What came before."""
+
+    service_events: list[PastEvent]
+    cases: list[PastCase]
+    compensation: list[GrantView]
+
+
+class CustomerView(View):
+    """The customer, with everything that happened before."""
+
+    id: str
+    external_id: str | None
+    name: str
+    language: str | None
+    time_zone: str | None
+    preferences: list[str]
+    since: Time
+    contact_points: list[ContactPointView]
+    consents: list[ConsentView]
+    history: History
+
+
+class AssessmentView(View):
+    """The assessment that led here."""
+
+    verdict: Verdict
+    probability: float
+    threshold: float
+    signals: list[Signal]
+    failure: FailureView
+    at: Time
+
+
+class HiddenCostView(View):
+    """What the failure cost the customer besides."""
+
+    words: str
+    at: Time
+
+
+class PromiseView(View):
+    """What the customer was told would happen."""
+
+    text: str
+    due_at: Time
+    kept_at: Time | None
+    by: str
+
+
+class StepView(View):
+    """Where one of the five steps stands."""
+
+    state: StepState
+    at: Time | None
+    by: str | None
+    note: str
+
+
+class TimelineView(View):
+    """One thing that happened to the case."""
+
+    at: Time
+    who: str
+    what: str
+    why: str
+
+
+class CaseView(CaseLine):
+    """A case with its whole context, so that nobody has to ask the customer again."""
+
+    customer: CustomerView
+    service_event: ServiceEventView | None
+    conversation: ConversationHead
+    transcript: list[MessageView]
+    assessment: AssessmentView | None
+    hidden_costs: list[HiddenCostView]
+    promises: list[PromiseView]
+    grants: list[GrantView]
+    playbook: str
+    steps: dict[Step, StepView]
+    summary: str
+    brief: str
+    reassignments: int
+    allowed: list[str]
+    """What can be done with the case now."""
+    timeline: list[TimelineView]
+
+
+class IntentView(View):
+    """What the text was taken to mean."""
+
+    name: str
+    confidence: float
+
+
+class Assessed(View):
+    """What the detector thinks of a text."""
+
+    verdict: Verdict
+    probability: Annotated[float, Field(examples=[0.83])]
+    threshold: Annotated[float, Field(examples=[0.5])]
+    signals: list[Signal]
+    failure: FailureView
+    language: str | None
+    intent: IntentView
+
+
+class AssessedList(View):
+    """The answers to several texts, in their order."""
+
+    items: list[Assessed]
+
+
+class OpenApi(View):
+    """The contract itself."""
+
+    openapi: Literal["3.1.0"]

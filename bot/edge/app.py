@@ -1,0 +1,78 @@
+"""The edge as one application: its middlewares, its rooms, and what lives and dies with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from aiohttp import web
+
+from bot.edge import keys
+from bot.edge.api.routes import add_api
+from bot.edge.desk import add_desk
+from bot.edge.live import Live
+from bot.edge.metrics import Metrics, measured
+from bot.edge.operations import Check, add_operations
+from bot.edge.pages import add_pages, error_page, page_globals, templates
+from bot.edge.problems import LARGEST_BODY, problems
+from bot.edge.security import Attempts, install
+from bot.edge.simulator import PhoneNews, add_simulator
+from bot.edge.twilio_port import TwilioPort
+from bot.edge.webchat import add_webchat
+from bot.edge.webhooks import add_webhooks
+from bot.services.workshop import Workshop
+from bot.settings import Settings
+
+Context = Callable[[web.Application], AsyncIterator[None]]
+"""Something that starts before the first request and ends after the last: a generator that yields once."""
+
+
+def create_app(
+    shop: Workshop,
+    settings: Settings,
+    *,
+    twilio: TwilioPort,
+    live: Live | None = None,
+    metrics: Metrics | None = None,
+    contexts: Sequence[Context] = (),
+    checks: Mapping[str, Check] | None = None,
+    mounts: Mapping[str, web.Application] | None = None,
+    phone_news: PhoneNews | None = None,
+) -> web.Application:
+    """The whole edge.
+
+    `live` and `metrics` may be made earlier, where a channel needs them. `contexts` run while the application does (the
+    worker loop, say). `checks` join `/readyz`. `mounts` are applications by path prefix, such as `/simulator`;
+    `phone_news` feeds the simulator's live line. In production neither simulator nor demo is there, whatever is given.
+    """
+    app = web.Application(client_max_size=LARGEST_BODY)
+    simulator = settings.simulated and not settings.production
+    names = page_globals(simulator=simulator, production=settings.production)
+    app[keys.SHOP], app[keys.SETTINGS] = shop, settings
+    app[keys.LIVE], app[keys.METRICS] = live or Live(shop.store), metrics or Metrics()
+    app[keys.TEMPLATES], app[keys.TWILIO], app[keys.ATTEMPTS] = templates(names), twilio, Attempts()
+    app.middlewares.extend((measured(app[keys.METRICS]), problems(error_page), install(app, settings)))
+    app.cleanup_ctx.extend((_watching, *contexts))
+    app.on_shutdown.append(_hang_up)
+    add_operations(app, checks or {})
+    add_webhooks(app)
+    add_webchat(app)
+    add_api(app, version=str(names["version"]), server=settings.base_url())
+    add_pages(app, demo=not settings.production)
+    add_desk(app)
+    if simulator:
+        add_simulator(app, phone_news)
+    if not settings.production:
+        for prefix, mounted in (mounts or {}).items():
+            app.add_subapp(prefix, mounted)
+    return app
+
+
+async def _watching(app: web.Application) -> AsyncIterator[None]:
+    app[keys.LIVE].start()
+    yield
+    await app[keys.LIVE].close()
+
+
+async def _hang_up(app: web.Application) -> None:
+    """Streams would otherwise keep the server from stopping."""
+    app[keys.LIVE].hang_up()
