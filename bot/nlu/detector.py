@@ -18,7 +18,7 @@ DISSATISFACTION = "dissatisfaction"
 
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR], is_trainable=False)
 class DissatisfactionDetector(GraphComponent):  # type: ignore[misc]
-    """Sets `dissatisfaction` (`p`, `signals`, `failure`, `failure_words`) on a message; `LanguageDetector` comes first."""
+    """Sets `dissatisfaction` (`p`, `signals`, `failure`, `failure_words`) on a message, once its language is known."""
 
     @classmethod
     def create(
