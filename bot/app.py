@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.channels.twilio.channel import TwilioChannel
+from bot.channels.simulator import create_lookalike, create_simulator, news_of
+from bot.channels.twilio import TwilioChannel, parse_inbound, parse_status, verify
 from bot.channels.webchat import WebChatChannel
 from bot.core.check_in import ContactPolicy
 from bot.core.dialogue import DialogueUnavailable, Parsed, Turn
@@ -18,12 +23,17 @@ from bot.core.hours import ContactWindow
 from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
 from bot.dialogue.words import Words
+from bot.edge.app import create_app
+from bot.edge.live import Live
+from bot.edge.metrics import Metrics
+from bot.edge.twilio_port import TwilioPort
 from bot.services.ports import Channels
 from bot.services.recovery import Recovery
 from bot.services.workshop import Rules, Workshop
 from bot.settings import Settings, load
-from bot.store.migrate import migrate
+from bot.store.migrate import at_head, migrate
 from bot.store.unit_of_work import SqlStore, async_url, create_engine
+from bot.work.loop import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: where domain.yml and data/ are."""
@@ -110,6 +120,89 @@ async def migrate_store(settings: Settings) -> None:
     store = open_store(settings)
     await migrate(store.engine)
     await store.engine.dispose()
+
+
+def run_edge(settings: Settings) -> None:
+    """Serve the edge until it is told to stop."""
+    web.run_app(
+        _edge(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=None,
+        print=None,
+        shutdown_timeout=5,
+        handler_cancellation=False,
+    )
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work off what is due until cancelled; open pages hear of it through the store."""
+    async with workshop(settings, notify=lambda conversation_id: None) as shop:
+        await Worker(shop).run()
+
+
+async def _edge(settings: Settings) -> web.Application:
+    """The edge with everything it hosts; what it opened is closed when the application is."""
+    stack = AsyncExitStack()
+    metrics = Metrics()
+    live: list[Live] = []
+    shop = await stack.enter_async_context(
+        workshop(settings, notify=lambda conversation_id: live[0].notify(f"conversation:{conversation_id}"))
+    )
+    channels = {medium: metrics.counted(medium, channel) for medium, channel in shop.channels.items()}
+    shop = replace(shop, channels=channels)
+    live.append(Live(shop.store))
+    mounts, news = {}, None
+    if settings.simulated:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        lookalike = _lookalike(settings, session)
+        mounts, news = {"/simulator": create_simulator(lookalike)}, news_of(lookalike)
+
+    async def hosted(app: web.Application) -> AsyncIterator[None]:
+        working = asyncio.create_task(Worker(shop).run()) if settings.worker else None
+        yield
+        if working is not None:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        await stack.aclose()
+
+    return create_app(
+        shop,
+        settings,
+        twilio=_twilio_port(settings),
+        live=live[0],
+        metrics=metrics,
+        contexts=[hosted],
+        checks={"schema": lambda: at_head(_engine(shop))},
+        mounts=mounts,
+        phone_news=news,
+    )
+
+
+def _lookalike(settings: Settings, session: aiohttp.ClientSession) -> web.Application:
+    return create_lookalike(
+        settings.data_dir / "simulator.sqlite",
+        SIMULATED_ACCOUNT,
+        settings.twilio_auth_token.get_secret_value(),
+        SIMULATED_NUMBER,
+        f"{settings.base_url()}/webhooks/twilio/sms#rc=3&rp=all",
+        f"{settings.base_url()}/webhooks/twilio/status#rc=3&rp=all",
+        session,
+    )
+
+
+def _twilio_port(settings: Settings) -> TwilioPort:
+    token = settings.twilio_auth_token.get_secret_value()
+    return TwilioPort(
+        verify=lambda url, form, headers: verify(url, form, headers, token),
+        parse_inbound=parse_inbound,
+        parse_status=parse_status,
+    )
+
+
+def _engine(shop: Workshop) -> AsyncEngine:
+    assert isinstance(shop.store, SqlStore)
+    return shop.store.engine
 
 
 def _bare(settings: Settings, store: SqlStore) -> Workshop:

@@ -204,7 +204,10 @@ class UnitOfWork(Protocol):
         """Questions about many cases."""
         ...
 
-    ledger: Ledger
+    @property
+    def ledger(self) -> Ledger:
+        """Questions about all service events."""
+        ...
 
     @property
     def changes(self) -> Changes:

@@ -94,6 +94,10 @@ class Book:
             *(INBOUND, phone, INBOUND, phone),
         )
 
+    async def since(self, moment: str) -> list[Entry]:
+        """What was written or moved forward after a moment (`updated_at`), the earliest first."""
+        return await self._select("WHERE updated_at > ? ORDER BY updated_at, position", moment)
+
     async def phones(self) -> list[str]:
         """Every phone with a thread, the most recently active first."""
         sql = (

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from bot.channels.simulator.book import INBOUND, Entry
+from bot.channels.simulator.book import INBOUND, Entry, now
 from bot.channels.simulator.faults import Fault
 from bot.channels.simulator.lookalike import LOOKALIKE
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
-_LONGEST_BODY = 1600
+_LONGEST_BODY = 20_000
+"""More than a phone would send: what comes in by mistake should be seen to be kept."""
 _MOST_TIMES = 100
 
 
@@ -30,6 +32,22 @@ def create_simulator(lookalike: web.Application) -> web.Application:
     app.router.add_post("/faults", _break)
     app.add_subapp("/twilio", lookalike)
     return app
+
+
+def news_of(lookalike: web.Application) -> Callable[[str], Awaitable[tuple[str, list[dict[str, str]]]]]:
+    """Asked with a cursor (`""`: from now on), tells the new cursor and what the phones saw since, oldest first."""
+    book = lookalike[LOOKALIKE].book
+
+    async def news(cursor: str) -> tuple[str, list[dict[str, str]]]:
+        if not cursor:
+            return now(), []
+        entries = await book.since(cursor)
+        seen = [
+            _item(entry) for entry in entries if entry.direction == INBOUND or entry.status in ("delivered", "read")
+        ]
+        return (entries[-1].updated_at if entries else cursor), seen
+
+    return news
 
 
 async def _write(request: web.Request) -> web.Response:
