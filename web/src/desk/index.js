@@ -13,11 +13,14 @@ keepScroll();
 bindKeys();
 
 /** A form that succeeded starts afresh; one that was refused keeps its words. */
-document.addEventListener("htmx:after:request", ({ target, detail: { ctx } }) => {
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   const response = ctx?.response?.raw;
   if (response?.redirected && new URL(response.url).pathname === "/desk/login") return location.assign("/desk/login");
-  const form = target.closest?.("form[data-reset]");
-  if (form && response?.ok) form.reset();
+  const sent = ctx?.sourceElement;
+  if (!response?.ok || !sent?.matches("form[data-reset]")) return;
+  // A live update may have put a new form in the place of the one that was sent, with the same fields in it.
+  const form = sent.isConnected ? sent : document.querySelector(`form[action=${JSON.stringify(sent.getAttribute("action"))}]`);
+  form?.reset();
 });
 
 for (const form of document.querySelectorAll("form[data-auto]")) {

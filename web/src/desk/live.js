@@ -1,13 +1,10 @@
-import htmx from "htmx.org/dist/htmx.esm.js";
-
 const WORDS = { up: "Live", down: "Reconnecting…" };
 
-/** Shows whether the page is live, and fetches what passed while it was not. */
+/** Shows whether the page is live. What passed while it was not comes with the first event of the new line. */
 export function watchLine() {
   const line = document.getElementById("line");
   const show = (state) => {
     if (line.dataset.line === state) return;
-    if (line.dataset.line === "down" && state === "up") htmx.trigger(document.body, "changed");
     line.dataset.line = state;
     line.textContent = WORDS[state];
   };
