@@ -93,14 +93,27 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):  # type: ignore[
         return training_data
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:
-        if not self._labels:
+        scores = self._scores(message) if self._labels else None
+        if scores is None:
             return []
-        features = self._features([message])
-        if features.nnz == 0:
-            return []
-        confidences = softmax(np.asarray(features @ self._weights.T)[0] + self._bias)
+        confidences = softmax(scores)
         best = np.argsort(-confidences, kind="stable")[:RANKING_LENGTH]
         return [{"name": self._labels[index], "confidence": float(confidences[index])} for index in best]
+
+    def _scores(self, message: Message) -> np.ndarray[Any, Any] | None:
+        """One message through the model, looking only at the n-grams it has; None when it has nothing known."""
+        columns, values = [], []
+        counted, dense = message.get_sparse_features(TEXT)[1], message.get_dense_features(TEXT)[1]
+        if counted is not None:
+            row = csr_matrix(counted.features, dtype=np.float64)
+            columns.append(row.indices)
+            values.append(_unit_vector((1.0 + np.log(row.data)) * self._rarity[row.indices]))
+        if dense is not None:
+            columns.append(np.arange(self._dense_width) + len(self._rarity))
+            values.append(_unit_vector(np.asarray(dense.features, dtype=np.float64).ravel()))
+        if not any(value.any() for value in values):
+            return None
+        return np.asarray(self._weights[:, np.concatenate(columns)] @ np.concatenate(values) + self._bias)
 
     def _features(self, messages: list[Message]) -> csr_matrix:
         """[messages, n-grams + dense]: each row's n-grams, and its dense part, have length one."""
@@ -193,6 +206,11 @@ def _unit(rows: csr_matrix) -> csr_matrix:
     """The same directions, of length one; nothing stays nothing."""
     lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     return csr_matrix(diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ rows)
+
+
+def _unit_vector(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    length = float(np.linalg.norm(values))
+    return values / length if length else values
 
 
 def _rarity(counts: csr_matrix) -> np.ndarray[Any, Any]:

@@ -103,3 +103,13 @@ def test_calibration_lowers_the_confidence_of_what_cannot_be_known(tmp_path: Pat
     calibrated = train(LocalModelStorage(tmp_path / "calibrated"), doubtful, C=1000.0)
 
     assert ranking(calibrated, "cold cold")[0]["confidence"] < ranking(raw, "cold cold")[0]["confidence"] + 1e-9
+
+
+def test_one_message_is_weighed_as_the_examples_were(storage: LocalModelStorage) -> None:
+    """Reading a single message takes a shorter way than training, and arrives at the same numbers."""
+    classifier = train(storage)
+    asked = message("the lovely food")
+
+    scores = classifier._features([asked]) @ classifier._weights.T + classifier._bias
+
+    assert classifier._scores(asked) == pytest.approx(np.asarray(scores).ravel())
