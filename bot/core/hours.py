@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.core.errors import Unusable
+
 Span = tuple[time, time]
-"""From (included) until (excluded), within one day of the local clock."""
+"""From (included) until (excluded) on the local clock; one that ends no later than it begins ends on the next day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +20,30 @@ class ContactWindow:
     opens: time = time(9)
     closes: time = time(20)
 
+    def __post_init__(self) -> None:
+        """Raises Unusable for a window in which nobody could ever be written to."""
+        if self.opens >= self.closes:
+            raise Unusable(
+                f"a contact window opens before it closes; {self.opens:%H:%M}-{self.closes:%H:%M} never does"
+            )
+
     def allows(self, at: datetime, zone: ZoneInfo) -> bool:
         """Whether `at` (aware) falls inside the window on the clock of `zone`."""
         return self.opens <= at.astimezone(zone).time() < self.closes
 
     def next_allowed(self, at: datetime, zone: ZoneInfo) -> datetime:
-        """The first moment (UTC) not before `at` that the window allows."""
+        """The first opening (UTC) not before `at`, or `at` itself when the window allows it."""
         if self.allows(at, zone):
             return at.astimezone(UTC)
-        local = at.astimezone(zone)
-        day = local.date() if local.time() < self.opens else local.date() + timedelta(days=1)
-        # Where the clock skips the opening hour, `fold=0` resolves to the same instant after the jump: still allowed.
-        return datetime.combine(day, self.opens, tzinfo=zone).astimezone(UTC)
+        day = at.astimezone(zone).date()
+        # A clock that is set back shows the opening hour twice: the first time may be over at `at`. One that is set
+        # forward may skip it: then `fold=0` names the moment as long after the jump, if the window still allows it.
+        openings = (
+            datetime.combine(day + timedelta(days=offset), self.opens, tzinfo=zone).replace(fold=fold).astimezone(UTC)
+            for offset in range(4)
+            for fold in (0, 1)
+        )
+        return next(opening for opening in openings if opening >= at and self.allows(opening, zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +55,22 @@ class OpeningHours:
     holidays: frozenset[date] = frozenset()
 
     def spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """The open spans of one local date, as UTC instants in order."""
+        """The open spans that begin on one local date, as UTC instants in order."""
         if day in self.holidays:
             return []
         return [
-            (
-                datetime.combine(day, start, tzinfo=self.zone).astimezone(UTC),
-                datetime.combine(day, end, tzinfo=self.zone).astimezone(UTC),
-            )
+            (self._instant(day, start), self._instant(day if start < end else day + timedelta(days=1), end))
             for start, end in sorted(self.weekly.get(day.weekday(), ()))
         ]
 
     def is_open(self, at: datetime) -> bool:
         """Whether somebody is on the floor at `at`."""
-        return any(start <= at < end for start, end in self.spans(at.astimezone(self.zone).date()))
+        return any(start <= at < end for start, end in self._spans_from(at, days=1))
 
     def next_open(self, at: datetime) -> datetime | None:
         """The first open instant not before `at` within a fortnight; None when the site never opens."""
-        first = at.astimezone(self.zone).date()
-        for offset in range(15):
-            for start, end in self.spans(first + timedelta(days=offset)):
-                if at < end:
-                    return max(start, at.astimezone(UTC))
-        return None
+        coming = (max(start, at.astimezone(UTC)) for start, end in self._spans_from(at, days=15) if at < end)
+        return next(coming, None)
 
     def after_working(self, at: datetime, worked: timedelta) -> datetime:
         """The instant at which `worked` hours of opening time have passed since `at`.
@@ -71,16 +78,24 @@ class OpeningHours:
         A site without opening hours counts the plain clock: a promise must have an end.
         """
         left, cursor = worked, at.astimezone(UTC)
-        for offset in range(60):
-            for start, end in self.spans(at.astimezone(self.zone).date() + timedelta(days=offset)):
-                begin = max(start, cursor)
-                if begin >= end:
-                    continue
-                if end - begin >= left:
-                    return begin + left
-                left -= end - begin
-                cursor = end
+        for start, end in self._spans_from(at, days=60):
+            begin = max(start, cursor)
+            if begin >= end:
+                continue
+            if end - begin >= left:
+                return begin + left
+            left -= end - begin
+            cursor = end
         return cursor + left
+
+    def _spans_from(self, at: datetime, *, days: int) -> Iterator[tuple[datetime, datetime]]:
+        """The spans of that many dates from the one at `at`, after those of the night before, which may still run."""
+        day = at.astimezone(self.zone).date()
+        for offset in range(-1, days):
+            yield from self.spans(day + timedelta(days=offset))
+
+    def _instant(self, day: date, at: time) -> datetime:
+        return datetime.combine(day, at, tzinfo=self.zone).astimezone(UTC)
 
 
 def parse_weekly(raw: Mapping[str, Sequence[Sequence[str]]]) -> dict[int, list[Span]]:
