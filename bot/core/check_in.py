@@ -121,25 +121,29 @@ def _cap(reach: Reach, finished_at: datetime, now: datetime, policy: ContactPoli
     recent = sorted(at for at in reach.recent_contacts if at > since)
     if len(recent) < policy.cap:
         return Outcome.PASS, f"{len(recent)} of {policy.cap} first messages in {policy.cap_window.days} days", None
-    free_at = recent[-policy.cap] + policy.cap_window
-    if free_at - finished_at > policy.stale_after:
-        return Outcome.SKIP, f"already asked {len(recent)} times in {policy.cap_window.days} days", None
-    return Outcome.POSTPONE, f"already asked {len(recent)} times in {policy.cap_window.days} days", free_at
+    asked = f"already asked {len(recent)} times in {policy.cap_window.days} days"
+    free_at = _waking(reach, recent[-policy.cap] + policy.cap_window, policy)
+    if free_at is None or free_at - finished_at > policy.stale_after:
+        return Outcome.SKIP, asked, None
+    return Outcome.POSTPONE, asked, free_at
 
 
 def _quiet_hours(reach: Reach, finished_at: datetime, now: datetime, policy: ContactPolicy) -> _Said:
-    at = now
-    # Where the zone is unknown, every candidate must be awake: step to the latest opening until all of them agree.
+    at = _waking(reach, now, policy)
+    if at is None:
+        return Outcome.SKIP, "the customer's time zone is unknown and no hour suits every candidate", None
+    return (Outcome.PASS, _clock(reach, now), None) if at <= now else (Outcome.POSTPONE, _clock(reach, now), at)
+
+
+def _waking(reach: Reach, at: datetime, policy: ContactPolicy) -> datetime | None:
+    """The first moment not before `at` that suits every candidate zone; None when no hour does."""
+    # Step to the latest opening until all of them agree.
     for _ in range(len(reach.zones) * 3 + 1):
         later = max((policy.window.next_allowed(at, zone) for zone in reach.zones), default=at)
         if later <= at:
-            break
+            return at
         at = later
-    if at <= now:
-        return Outcome.PASS, _clock(reach, now), None
-    if not all(policy.window.allows(at, zone) for zone in reach.zones):
-        return Outcome.SKIP, "the customer's time zone is unknown and no hour suits every candidate", None
-    return Outcome.POSTPONE, _clock(reach, now), at
+    return at if all(policy.window.allows(at, zone) for zone in reach.zones) else None
 
 
 def _clock(reach: Reach, now: datetime) -> str:
