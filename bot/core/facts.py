@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,17 +47,16 @@ class Facts:
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Facts:
         """Read the known facts out of a service event's free mapping; unknown or unusable ones are passed over."""
-        tenure = raw.get("staff_tenure_days")
-        promised = raw.get("promised_wait_minutes")
+        tenure = _number(raw.get("staff_tenure_days"))
         return cls(
-            wait_minutes=_number(raw.get("wait_minutes")),
-            promised_wait_minutes=_number(promised) if promised is not None else None,
-            late_minutes=_number(raw.get("late_minutes")),
-            remade=bool(raw.get("remade", False)),
-            rescheduled=int(_number(raw.get("rescheduled"))),
-            refunded=bool(raw.get("refunded", False)),
-            new_service=bool(raw.get("new_service", False)),
-            staff_tenure_days=int(_number(tenure)) if tenure is not None else None,
+            wait_minutes=_number(raw.get("wait_minutes")) or 0.0,
+            promised_wait_minutes=_number(raw.get("promised_wait_minutes")),
+            late_minutes=_number(raw.get("late_minutes")) or 0.0,
+            remade=raw.get("remade") is True,
+            rescheduled=int(_number(raw.get("rescheduled")) or 0),
+            refunded=raw.get("refunded") is True,
+            new_service=raw.get("new_service") is True,
+            staff_tenure_days=int(tenure) if tenure is not None else None,
         )
 
     @property
@@ -99,7 +99,8 @@ def operations_signals(facts: Facts, *, damped: bool) -> Iterable[tuple[str, flo
         yield "new_staff", scale * 0.2, f"staff with us for {facts.staff_tenure_days} days"
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
+def _number(value: Any) -> float | None:
+    """What can be counted with, not below nothing; None for what is no number: an unreadable promise is not "0"."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
     return max(0.0, float(value))
