@@ -15,6 +15,7 @@ from bot.core.authority import Money
 from bot.core.errors import Conflict, NotFound, Refused
 from bot.core.vocabulary import Author, GrantKind, Step, StepState
 from bot.edge.desk.contexts import case_context
+from bot.edge.desk.looks import sentence
 from bot.edge.desk.page import SIGNED_IN, flash_for, is_fragment, page, see_other, with_flash
 from bot.edge.keys import SHOP
 from bot.services.desk import CaseDesk
@@ -26,7 +27,8 @@ Act = Callable[[Workshop, str, Agent, Form], Awaitable[None]]
 
 LONGEST = 1600
 """Characters of a reply: what one SMS may carry at most."""
-_UNSENT = ("csrf", "version", "after", "given")
+_UNSENT = ("csrf", "after", "given")
+_WRITTEN = ("text", "summary", "brief", "reason", "note")
 
 # A form sent twice at once must act once: the second waits for the first, then sees that it is done.
 _busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -59,12 +61,21 @@ async def show_again(request: web.Request, *, status: int, field: str | None, te
         "act": f"steps/{step}" if step else _name(request),
         # The core names a part of a part with a dot: the form has one field for both.
         "field": (field or "").split(".")[0],
-        "text": _sentence(text),
+        "text": _whole(text),
     }
     draft = {name: value for name, value in form.items() if name not in _UNSENT}
     flash = {"kind": "bad", "text": problem["text"]}
     context |= {"problem": problem, "draft": draft, "flash": flash}
+    if not _has_form(context, problem["act"]):
+        context["unsent"] = next((draft[name] for name in _WRITTEN if draft.get(name)), "")
     return page(request, "desk/case.html", context, zone=zone, status=status)
+
+
+def _has_form(context: Mapping[str, Any], act: str) -> bool:
+    """Whether the page as it is now still has the form in which this was typed."""
+    if act == "replies":
+        return bool(context["can_reply"])
+    return "reopen" in context["case"]["allowed"] if act == "reopen" else bool(context["mine"])
 
 
 def _name(request: web.Request) -> str:
@@ -161,6 +172,6 @@ def _one_of[E: StrEnum](kind: type[E], form: Form, field: str) -> E:
         raise Refused(f"choose one of: {', '.join(kind)}", field=field) from error
 
 
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?")) else f"{text}."
+def _whole(text: str) -> str:
+    """An error's words as a sentence: the core writes them to stand anywhere."""
+    return sentence(text) if text.endswith((".", "?")) else f"{sentence(text)}."

@@ -57,18 +57,23 @@ async def case_context(shop: Workshop, agent: Agent, case_id: str) -> Shown:
         case = await resources.case_snapshot(tx, case_id, shop.clock())
         site = await tx.find(Site, case["site_id"]) if case["site_id"] else None
         await _mark_evidence(tx, case)
+        mine = case["state"] == "claimed" and (case["owner"] or {}).get("id") == agent.id
+        opted_out = await _opted_out(tx, case)
         context = {
             "here": "",
             "case": case,
-            "mine": case["state"] == "claimed" and (case["owner"] or {}).get("id") == agent.id,
+            "mine": mine,
+            "can_reply": not opted_out and (mine or case["state"] != "claimed"),
             "reasons": _reasons(case["assessment"]),
             "agents": [other for other in await tx.all(Agent, active=True, order_by="name") if other.id != agent.id],
             "grant_kinds": [(kind.value, named(kind, "grant")) for kind in GrantKind],
             "currency": site.currency if site else "EUR",
             "authority": await _authority(tx, case_id, agent, site),
-            "opted_out": await _opted_out(tx, case),
+            "given": sum(grant["by"] == agent.name for grant in case["grants"]),
+            "opted_out": opted_out,
             "draft": {},
             "problem": None,
+            "unsent": "",
         }
         return context, await zone_for(tx, agent, case["site_id"])
 

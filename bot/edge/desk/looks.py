@@ -49,6 +49,7 @@ def furnish(env: Environment) -> None:
         money=money,
         named=labels.named,
         signal_words=labels.signal_words,
+        sentence=sentence,
     )
 
 
@@ -72,6 +73,11 @@ def money(amount: dict[str, Any] | None) -> str:
     if not amount:
         return ""
     return format_currency(Decimal(str(amount["value"])), str(amount["currency"]), locale="en_GB")
+
+
+def sentence(text: str) -> str:
+    """The words with a capital at the start; the rest stays as it was written."""
+    return text[:1].upper() + text[1:]
 
 
 def _element(at: datetime | str | None, say: Any) -> Markup:

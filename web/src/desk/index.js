@@ -23,6 +23,12 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   form?.reset();
 });
 
+/** A refused field keeps its message through live updates, until its form is sent again. */
+document.addEventListener("htmx:before:request", ({ target }) => {
+  if (!target.closest?.("form")) return;
+  for (const field of document.querySelectorAll("[data-refused]")) field.removeAttribute("hx-morph-skip");
+});
+
 for (const form of document.querySelectorAll("form[data-auto]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
