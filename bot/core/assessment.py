@@ -24,6 +24,7 @@ COMPLAINT_INTENTS = frozenset({"complaint", "threat_or_safety"})
 SATISFIED_INTENTS = frozenset({"satisfied", "thanks"})
 HUMAN_INTENTS = frozenset({"ask_for_person", "call_me_back", "threat_or_safety"})
 
+_MASKS = {"hedge", "faint_praise", "minimiser"}
 _MIN_TEXT_P, _MAX_TEXT_P = 0.01, 0.99
 _INTENT_TRUSTED = 0.6
 
@@ -102,7 +103,8 @@ def assess(reading: Reading, around: Circumstances, *, threshold: float = THRESH
 def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) -> NextStep:
     """What to do now, given what was last asked.
 
-    An unsure reading gets one soft question and never a second: the answer to it is believed (voice, rule 5).
+    An unsure reading gets one soft question and never a second: the answer to it is believed (voice, rule 5). A hand
+    is offered once, too.
     """
     if reading.intent in HUMAN_INTENTS and reading.intent_confidence >= _INTENT_TRUSTED:
         return NextStep.RECOVER
@@ -113,7 +115,7 @@ def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) 
     if awaited is AwaitedAnswer.NOTHING and reading.intent in SATISFIED_INTENTS:
         return NextStep.STAY_SILENT
     if assessment.verdict is Verdict.LUKEWARM:
-        if assessment.failure is not Failure.NONE:
+        if assessment.failure is not Failure.NONE and awaited is not AwaitedAnswer.HAND_OFFERED:
             return NextStep.OFFER_HAND
         if awaited is AwaitedAnswer.CHECK_IN:
             return NextStep.ASK_SOFTLY
@@ -122,9 +124,15 @@ def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) 
 
 def _verdict(reading: Reading, probability: float, threshold: float) -> Verdict:
     if probability >= threshold:
-        openly = reading.intent in COMPLAINT_INTENTS or any(signal.name == "strong_words" for signal in reading.signals)
-        return Verdict.COMPLAINT if openly else Verdict.MASKED
+        return Verdict.COMPLAINT if _says_so_openly(reading) else Verdict.MASKED
     return Verdict.LUKEWARM if probability >= min(UNSURE_FROM, threshold) else Verdict.SATISFIED
+
+
+def _says_so_openly(reading: Reading) -> bool:
+    """A complaint behind a hedge or faint praise is masked, however clear it is to us."""
+    if _has_any(reading, {"strong_words"}):
+        return True
+    return reading.intent in COMPLAINT_INTENTS and not _has_any(reading, _MASKS)
 
 
 def _failure(reading: Reading, facts: Facts) -> Failure:
