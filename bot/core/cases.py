@@ -39,7 +39,7 @@ def allowed_actions(state: CaseState) -> list[str]:
     actions = [name for name, (states, _) in _MOVES.items() if state in states and name not in ("close", "release")]
     if state is CaseState.CLAIMED:
         actions += ["steps", "grants", "handback", "transfer"]
-    return ["replies", *actions]
+    return ["replies", *actions] if state in LIVE else actions
 
 
 def check_resolvable(steps: Mapping[Step, StepState]) -> None:
