@@ -75,7 +75,7 @@ Language = Annotated[
 ]
 Zone = Annotated[Text, Field(max_length=64), AfterValidator(_zone)]
 Note = Annotated[Text, Field(max_length=2000)]
-Minutes = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+Minutes = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], Field(ge=0, le=100_000)]
 
 
 class Body(BaseModel):
