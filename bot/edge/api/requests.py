@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from bot.core.vocabulary import GrantKind, Medium, StepState
 
@@ -75,7 +75,10 @@ Language = Annotated[
 ]
 Zone = Annotated[Text, Field(max_length=64), AfterValidator(_zone)]
 Note = Annotated[Text, Field(max_length=2000)]
-Minutes = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], Field(ge=0, le=100_000)]
+# Whole minutes stay whole: 55 is kept and shown as 55, not as 55.0.
+Minutes = Annotated[
+    float, Field(ge=0, le=100_000, allow_inf_nan=False), PlainSerializer(lambda v: int(v) if v.is_integer() else v)
+]
 
 
 class Body(BaseModel):
