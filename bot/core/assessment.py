@@ -24,6 +24,7 @@ COMPLAINT_INTENTS = frozenset({"complaint", "threat_or_safety"})
 SATISFIED_INTENTS = frozenset({"satisfied", "thanks"})
 HUMAN_INTENTS = frozenset({"ask_for_person", "call_me_back", "threat_or_safety"})
 
+_NOT_ABOUT_THE_SERVICE = {"opt_out": Verdict.OPTED_OUT, "wrong_person": Verdict.UNREACHABLE}
 _MASKS = {"hedge", "faint_praise", "minimiser"}
 _MIN_TEXT_P, _MAX_TEXT_P = 0.01, 0.99
 _INTENT_TRUSTED = 0.6
@@ -123,6 +124,8 @@ def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) 
 
 
 def _verdict(reading: Reading, probability: float, threshold: float) -> Verdict:
+    if reading.intent in _NOT_ABOUT_THE_SERVICE and reading.intent_confidence >= _INTENT_TRUSTED:
+        return _NOT_ABOUT_THE_SERVICE[reading.intent]
     if probability >= threshold:
         return Verdict.COMPLAINT if _says_so_openly(reading) else Verdict.MASKED
     return Verdict.LUKEWARM if probability >= min(UNSURE_FROM, threshold) else Verdict.SATISFIED
@@ -156,10 +159,16 @@ def _rating_signals(reading: Reading) -> Iterable[tuple[str, float, str]]:
 def _intent_signals(reading: Reading) -> Iterable[tuple[str, float, str]]:
     if reading.intent_confidence < _INTENT_TRUSTED:
         return
-    if reading.intent in COMPLAINT_INTENTS:
-        yield "says_so", 1.2, reading.intent
+    if reading.intent == "threat_or_safety":
+        yield "threat_or_safety", 3.0, _read_as(reading)
+    elif reading.intent in COMPLAINT_INTENTS:
+        yield "says_so", 1.2, _read_as(reading)
     elif reading.intent in SATISFIED_INTENTS and not _has_any(reading, {"contrast", "named_failure", "hedge"}):
-        yield "says_well", -0.8, reading.intent
+        yield "says_well", -0.8, _read_as(reading)
+
+
+def _read_as(reading: Reading) -> str:
+    return f"read as {reading.intent}, {reading.intent_confidence:.0%} sure"
 
 
 def _brevity_signals(reading: Reading, around: Circumstances) -> Iterable[tuple[str, float, str]]:

@@ -79,7 +79,8 @@ def test_the_verdict_follows_from_the_probability_and_the_weights_from_the_signa
     assessment = assess(reading, around, threshold=threshold)
 
     unhappy = assessment.verdict in (Verdict.COMPLAINT, Verdict.MASKED)
-    assert unhappy is (assessment.probability >= threshold)
+    about_the_service = assessment.verdict not in (Verdict.OPTED_OUT, Verdict.UNREACHABLE)
+    assert unhappy is (about_the_service and assessment.probability >= threshold)
     text_p = min(max(reading.p, 0.01), 0.99)
     moved = sum(s.weight for s in assessment.signals) - sum(s.weight for s in reading.signals)
     assert assessment.probability == pytest.approx(
@@ -132,8 +133,23 @@ def test_a_clear_intent_counts_and_an_unsure_one_does_not() -> None:
     """Below 0.6 the classifier is guessing."""
     said = replace(FINE_I_GUESS, intent="complaint", intent_confidence=0.8)
 
-    assert of(said).signals[0] == Signal("says_so", 1.2, "complaint")
+    assert of(said).signals[0] == Signal("says_so", 1.2, "read as complaint, 80% sure")
     assert names(of(replace(said, intent_confidence=0.5))) == set()
+
+
+def test_a_threat_is_a_complaint_however_calmly_it_is_worded() -> None:
+    """Injury, illness and lawyers are never waited out."""
+    said = Reading("my daughter got sick", p=0.2, intent="threat_or_safety", intent_confidence=0.9)
+
+    assert of(said).verdict is Verdict.COMPLAINT
+
+
+@pytest.mark.parametrize(("intent", "verdict"), [("opt_out", "opted_out"), ("wrong_person", "unreachable")])
+def test_what_is_not_about_the_service_is_not_held_against_it(intent: str, verdict: str) -> None:
+    """ "Please stop texting me" says nothing about the lunch."""
+    said = Reading("please stop texting me", p=0.9, intent=intent, intent_confidence=0.9)
+
+    assert of(said).verdict == verdict
 
 
 @pytest.mark.parametrize("cue", ["contrast", "named_failure", "hedge"])

@@ -23,6 +23,7 @@ _SIGNALS = {
     "rating_against_text": "kind figure, unkind words: {}",
     "says_so": "reads as a complaint",
     "says_well": "reads as content",
+    "threat_or_safety": "speaks of harm or of consequences",
     "shorter_than_usual": "shorter than they usually write: {}",
     "slow_reply": "a slow reply: {}",
     "long_wait": "a long wait: {}",
@@ -38,7 +39,8 @@ _SIGNALS = {
 # What these rest on was observed around the words, not in them; it must never be marked in what a customer wrote.
 CIRCUMSTANCES = frozenset(
     {
-        *("low_rating", "high_rating", "rating_against_text", "says_so", "says_well", "shorter_than_usual"),
+        *("low_rating", "high_rating", "rating_against_text", "says_so", "says_well", "threat_or_safety"),
+        "shorter_than_usual",
         *("slow_reply", "long_wait", "late", "remade", "rescheduled", "refunded", "new_service", "new_staff"),
         "unusual_silence",
     }
