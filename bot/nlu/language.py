@@ -10,7 +10,7 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import ENTITIES, METADATA, TEXT
+from rasa.shared.nlu.constants import METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 LANGUAGES = ("en", "tr", "el", "fa", "sr", "es", "de")
@@ -52,7 +52,7 @@ def _telling_letters(text: str) -> str | None:
 
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR], is_trainable=False)
 class LanguageDetector(GraphComponent):  # type: ignore[misc]
-    """Sets `language` on a message, and an entity of that name so that the slot fills and the words are right."""
+    """Sets `language` on a message."""
 
     @classmethod
     def create(
@@ -66,13 +66,10 @@ class LanguageDetector(GraphComponent):  # type: ignore[misc]
         return cls()
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Add the language to each message; where it cannot be told, nothing is added."""
+        """Add the language to each message; `None` where it cannot be told."""
         for message in messages:
             facts = message.get(METADATA) or {}
             text = message.get(TEXT) or ""
             language = language_of(text, facts.get("language"), facts.get("default_language"))
             message.set(LANGUAGE, language, add_to_output=True)
-            if language and facts:  # outside a conversation (`rasa test`) it would count as a wrong entity
-                entity = {"entity": LANGUAGE, "value": language, "start": 0, "end": 0, "extractor": type(self).__name__}
-                message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)
         return messages

@@ -80,7 +80,7 @@ class Model:
                 value = (1 + math.log(count)) * known[1]
                 total += value * known[0]
                 norm += value * value
-        cues = sum(self.cues.get(name, 0.0) for name in set(cue_names))
+        cues = sum(self.cues.get(name, 0.0) for name in sorted(set(cue_names)))
         return self.bias + cues + (total / math.sqrt(norm) if norm else 0.0)
 
 

@@ -151,8 +151,8 @@ def write_model(model: Model, path: Path, *, levels: int = 127) -> None:
     data = {
         "bias": round(model.bias, 4),
         "cues": {cue: round(weight, 4) for cue, weight in sorted(model.cues.items())},
-        "weight_scale": heaviest / levels,
-        "idf_scale": rarest / levels,
+        "weight_scale": float(f"{heaviest / levels:.6g}"),
+        "idf_scale": float(f"{rarest / levels:.6g}"),
         "ngrams": {
             gram: [round(weight / heaviest * levels), round(idf / rarest * levels)]
             for gram, (weight, idf) in sorted(model.ngrams.items())
@@ -210,7 +210,7 @@ def _matrix(
         counts = [(gram, count) for gram, count in Counter(row).items() if gram in columns]
         weighted = [(columns[gram], (1 + np.log(count)) * idf[gram]) for gram, count in counts]
         norm = float(np.sqrt(sum(value * value for _, value in weighted))) or 1.0
-        entries = [*((at, value / norm) for at, value in weighted), *((cue_columns[cue], 1.0) for cue in found)]
+        entries = [*((at, value / norm) for at, value in weighted), *((cue_columns[cue], 1.0) for cue in sorted(found))]
         indices.extend(at for at, _ in entries)
         values.extend(value for _, value in entries)
         ends.append(len(values))
