@@ -207,6 +207,8 @@ class CaseDesk:
         if not await move_owner(work.tx, work.thread.conversation, Owner.AGENT, agent_id or work.agent.id):
             raise Conflict("the conversation changed hands just now; look again")
         work.thread.conversation.case_id = work.case.id
+        # From now on nobody needs to be told that a person will answer: one has.
+        work.thread.conversation.handoff_message_id = None
 
     async def _to_bot(self, work: _Work) -> None:
         if work.thread.conversation.owner is Owner.AGENT:

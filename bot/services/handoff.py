@@ -65,7 +65,8 @@ async def hand_off_in(
     if conversation.owner is Owner.BOT:
         moved = await move_owner(tx, conversation, Owner.AGENT, case.agent_id)
         already = already or not moved
-        conversation.handoff_message_id = message_id
+        if moved:
+            conversation.handoff_message_id = message_id
     conversation.case_id = case.id
     conversation.awaited = AwaitedAnswer.NOTHING
     return await _what_to_say(tx, shop, thread, case, already=already, now=now)

@@ -41,7 +41,7 @@ async def handle_message(shop: Workshop, task: Task) -> None:
 
 
 async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message) -> None:
-    version, was_out = thread.conversation.version, thread.contact_point.opted_out_at is not None
+    version = thread.conversation.version
     try:
         turn = await shop.dialogue.turn(thread.conversation.id, message.id, message.text, _metadata(shop, thread))
     except (DialogueUnavailable, DialogueRejected) as error:
@@ -53,7 +53,7 @@ async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message
         thread = await load_thread(tx, message.conversation_id)
         if turn.language and thread.conversation.language is None and thread.customer.language is None:
             thread.conversation.language = turn.language
-        await _speak(tx, thread, message, turn, version, was_out=was_out, now=shop.clock())
+        await _speak(tx, thread, message, turn, version, now=shop.clock())
         await tx.tasks.finish(task)
         await tx.commit()
 
@@ -71,9 +71,7 @@ def _metadata(shop: Workshop, thread: Thread) -> dict[str, Any]:
     }
 
 
-async def _speak(
-    tx: UnitOfWork, thread: Thread, message: Message, turn: Turn, version: int, *, was_out: bool, now: datetime
-) -> None:
+async def _speak(tx: UnitOfWork, thread: Thread, message: Message, turn: Turn, version: int, *, now: datetime) -> None:
     """Write the bot's words if the bot may still speak.
 
     The turn that handed the conversation over may say so; what any other turn has to say after a person took over is
@@ -81,7 +79,10 @@ async def _speak(
     """
     conversation = thread.conversation
     handed_over = conversation.owner is Owner.AGENT and conversation.handoff_message_id == message.id
-    if conversation.owner is Owner.BOT and conversation.version == version:
+    if await consent.withdrew(tx, thread, source=f"message {message.id}"):
+        # The turn itself recorded an opt-out phrased freely: its one confirmation must not be swallowed by it.
+        kind = MessageKind.COMPLIANCE
+    elif conversation.owner is Owner.BOT and conversation.version == version:
         kind = MessageKind.DIALOGUE
     elif handed_over and conversation.version == version + 1:
         kind = MessageKind.LIFECYCLE
@@ -89,9 +90,6 @@ async def _speak(
         detail = {"message_id": message.id, "withheld": len(turn.utterances)}
         tx.add(AuditEntry(at=now, who="bot", action="withheld", subject=conversation.id, detail=detail))
         return
-    if thread.contact_point.opted_out_at is not None and not was_out:
-        # The turn itself recorded an opt-out phrased freely: its one confirmation must not be swallowed by it.
-        kind = MessageKind.COMPLIANCE
     for utterance in turn.utterances:
         await say(tx, conversation, utterance.text, kind=kind, now=now, in_reply_to=message.id)
 

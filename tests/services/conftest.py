@@ -1,0 +1,17 @@
+"""A house to test the use cases in."""
+
+import pytest
+
+from bot.services.workshop import Workshop
+from bot.work.loop import Worker
+from tests.conftest import Clock, FakeChannel, FakeDialogue
+from tests.databases import database_url, prepared_postgres, prepared_sqlite, store
+from tests.services.house import House
+
+__all__ = ["database_url", "house", "prepared_postgres", "prepared_sqlite", "store"]
+
+
+@pytest.fixture
+def house(shop: Workshop, clock: Clock, dialogue: FakeDialogue, sms: FakeChannel) -> House:
+    """The Harbour with its worker and a customer, Robin."""
+    return House(shop, Worker(shop), clock, dialogue, sms)
