@@ -58,7 +58,10 @@ async def send_check_in(shop: Workshop, task: Task) -> None:
     async with shop.store() as tx:
         check_in = await tx.get(CheckIn, check_in.id)
         conversation = await tx.get(Conversation, check_in.conversation_id)
-        if conversation.owner is Owner.BOT and conversation.version == version:
+        if check_in.state is not CheckInState.PLANNED:
+            # An opt-out came while the words were looked for: it has settled this check-in.
+            await tx.tasks.finish(task)
+        elif conversation.owner is Owner.BOT and conversation.version == version:
             check_in.trace = trace
             for utterance in turn.utterances:
                 await say(tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now)

@@ -9,12 +9,15 @@ from bot.services.conversing import Thread, say
 from bot.services.entities import CheckIn, Consent, Message, ServiceEvent
 from bot.services.ports import UnitOfWork
 
+_SKIPPED = {"rule": "opt_out", "outcome": "skip", "reason": "the customer opted out"}
+
 
 async def withdraw(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime) -> None:
     """Record the opt-out and cancel everything that was still to be sent, in this transaction."""
-    thread.contact_point.opted_out_at = thread.contact_point.opted_out_at or now
     thread.conversation.awaited = AwaitedAnswer.NOTHING
-    tx.add(_consent(thread, granted=False, source=source, now=now))
+    if not await _stands(tx, thread):
+        thread.contact_point.opted_out_at = thread.contact_point.opted_out_at or now
+        tx.add(_consent(thread, granted=False, source=source, now=now))
     planned = await tx.all(
         CheckIn, conversation_id=thread.conversation.id, state=(CheckInState.PLANNED, CheckInState.SENT)
     )
@@ -23,15 +26,29 @@ async def withdraw(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime
         await tx.tasks.cancel(f"silence:{check_in.id}")
         if check_in.state is CheckInState.PLANNED:
             check_in.state = CheckInState.SKIPPED
+            check_in.trace = [*check_in.trace, {"at": now.isoformat(), **_SKIPPED}]
         event = await tx.get(ServiceEvent, check_in.service_event_id)
         event.verdict = Verdict.OPTED_OUT
     tx.changed("desk")
+
+
+async def withdrew(tx: UnitOfWork, thread: Thread, *, source: str) -> bool:
+    """Whether the opt-out that stands was recorded for this `source`, perhaps by an earlier try that was cut off."""
+    return await _stands(tx, thread, source=source)
 
 
 async def restore(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime) -> None:
     """Record that the customer wants to hear from us again."""
     thread.contact_point.opted_out_at = None
     tx.add(_consent(thread, granted=True, source=source, now=now))
+
+
+async def _stands(tx: UnitOfWork, thread: Thread, **equal: str) -> bool:
+    """Whether the customer's own word for the present opt-out is on record; a provider's suppression has none."""
+    since, customer_id = thread.contact_point.opted_out_at, thread.conversation.customer_id
+    if since is None:
+        return False
+    return await tx.one(Consent, customer_id=customer_id, granted=False, at=since, **equal) is not None
 
 
 async def confirm(tx: UnitOfWork, thread: Thread, text: str, message: Message, *, now: datetime) -> None:
