@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 import requests
 
+from tests.e2e.business import LATE, ask, finished
 from tests.e2e.house import House, eventually
 
 pytestmark = pytest.mark.e2e
-
-LATE = {"wait_minutes": 55, "promised_wait_minutes": 20, "items": ["soup"]}
-
-
-def finished(phone: str, language: str = "en", **changes: Any) -> dict[str, Any]:
-    """A lunch at the harbour, finished just now."""
-    return {
-        "external_id": f"order-{phone}",
-        "kind": "restaurant_visit",
-        "site": "harbour",
-        "service": "lunch",
-        "finished_at": datetime.now(UTC).isoformat(),
-        "customer": {
-            "external_id": f"c-{phone}",
-            "name": "Robin",
-            "phone": phone,
-            "language": language,
-            "time_zone": "Europe/London",
-            "consent": {"sms": True},
-        },
-        "channel": "sms",
-        "facts": {},
-        "check_in": {"delay_minutes": 0},
-        **changes,
-    }
-
-
-def ask(house: House, event: dict[str, Any]) -> dict[str, Any]:
-    """Report a finished service."""
-    answer = house.api("POST", "/service-events", event)
-    assert answer.status_code == 201, answer.text
-    created: dict[str, Any] = answer.json()
-    return created
 
 
 def test_from_a_finished_service_to_a_closed_case_by_sms(house: House, phone: str) -> None:
