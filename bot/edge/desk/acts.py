@@ -28,7 +28,7 @@ Act = Callable[[Workshop, str, Agent, Form], Awaitable[None]]
 LONGEST = 1600
 """Characters of a reply: what one SMS may carry at most."""
 _UNSENT = ("csrf", "after", "given")
-_WRITTEN = ("text", "summary", "brief", "reason", "note")
+_WRITTEN = ("summary", "brief", "reason", "note")
 
 # A form sent twice at once must act once: the second waits for the first, then sees that it is done.
 _busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -73,9 +73,9 @@ async def show_again(request: web.Request, *, status: int, field: str | None, te
 
 def _has_form(context: Mapping[str, Any], act: str) -> bool:
     """Whether the page as it is now still has the form in which this was typed."""
-    if act == "replies":
-        return bool(context["can_reply"])
-    return "reopen" in context["case"]["allowed"] if act == "reopen" else bool(context["mine"])
+    if act == "reopen":
+        return "reopen" in context["case"]["allowed"]
+    return act == "replies" or bool(context["mine"])
 
 
 def _name(request: web.Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from bot.services.workshop import Workshop
 
 Shown = tuple[dict[str, Any], ZoneInfo]
 """The values of a template, and the clock to tell its times by."""
+
+_MOST_WORDS = 200
 
 _VIEWS = (
     (View.LIVE, "To do"),
@@ -57,6 +60,8 @@ async def case_context(shop: Workshop, agent: Agent, case_id: str) -> Shown:
         case = await resources.case_snapshot(tx, case_id, shop.clock())
         site = await tx.find(Site, case["site_id"]) if case["site_id"] else None
         await _mark_evidence(tx, case)
+        for promise in case["promises"]:
+            promise["outcome"] = _outcome(promise, shop.clock())
         mine = case["state"] == "claimed" and (case["owner"] or {}).get("id") == agent.id
         opted_out = await _opted_out(tx, case)
         context = {
@@ -85,6 +90,14 @@ async def _mark_evidence(tx: UnitOfWork, case: Json) -> None:
     for message in case["transcript"]:
         heard = evidence.get(message["id"], []) if message["direction"] == Direction.IN else []
         message["parts"] = mark(message["text"], heard)
+
+
+def _outcome(promise: Json, now: datetime) -> str:
+    """What became of a promise; nothing while it is still to be kept."""
+    due = datetime.fromisoformat(promise["due_at"])
+    if promise["kept_at"] is None:
+        return "missed" if now > due else ""
+    return "kept late" if datetime.fromisoformat(promise["kept_at"]) > due else "kept"
 
 
 def _reasons(assessment: Json | None) -> list[Json]:
@@ -132,7 +145,7 @@ async def customer_context(shop: Workshop, agent: Agent, customer_id: str) -> Sh
             "here": "",
             "customer": customer,
             "site_names": {id: site.name for id, site in sites.items()},
-            "words": sorted(said, key=lambda message: message["at"], reverse=True)[:200],
+            "words": sorted(said, key=lambda message: (message["at"], message["position"]), reverse=True)[:_MOST_WORDS],
             "case_of": await _cases_by_event(tx, customer_id),
         }
         events = customer["history"]["service_events"]

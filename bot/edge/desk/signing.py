@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -103,7 +104,20 @@ async def _end(request: web.Request) -> None:
 def _form(
     request: web.Request, wanted: str, *, email: str = "", problem: str | None = None, status: int = 200
 ) -> web.Response:
-    context: dict[str, Any] = {"next": wanted, "email": email}
+    context: dict[str, Any] = {"next": wanted, "email": email, "demo_accounts": _demo_accounts(request)}
     if problem:
         context["flash"] = {"kind": "bad", "text": problem}
     return page(request, "desk/login.html", context, status=status)
+
+
+def _demo_accounts(request: web.Request) -> list[dict[str, str]]:
+    """Who can sign in to the demo, shown to someone who sits at this very machine and to nobody else."""
+    settings = request.config_dict[SETTINGS]
+    here = request.remote in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
+    if not (settings.simulated and here):
+        return []
+    try:
+        accounts = json.loads((settings.data_dir / "demo.json").read_text(encoding="utf-8"))["desk"]
+        return [{name: str(account[name]) for name in ("email", "password", "role")} for account in accounts]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
