@@ -31,7 +31,6 @@ class ActionAssess(Action):  # type: ignore[misc]  # rasa_sdk is untyped
             "failure_words": assessed.failure_words,
             "wait_minutes": assessed.wait_minutes,
             "known_failure": str(assessed.known_failure or ""),
-            "hidden_cost_likely": bool(getattr(assessed, "hidden_cost_likely", False)),
             "language": assessed.language or tracker.get_slot("language"),
             "hand_offered": False,
         }

@@ -42,7 +42,7 @@ class ActionHandOff(Action):  # type: ignore[misc]  # rasa_sdk is untyped
         if reason in FIRST_WORDS:
             dispatcher.utter_message(response=FIRST_WORDS[reason])
         dispatcher.utter_message(response=promise_for(facts, already=handed.already), **facts)
-        if tracker.get_slot("hidden_cost_likely") and reason is HandoffReason.DISSATISFIED and not handed.already:
+        if handed.ask_hidden_cost:
             dispatcher.utter_message(response="utter_hidden_cost")
         filled = {**facts, "case_open": True, "hand_offered": False}
         return [SlotSet(name, value) for name, value in filled.items()]

@@ -48,12 +48,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings, words: Words) -> Rules:
     """The business's own choices, as the use cases speak of them."""
     window = ContactWindow(settings.contact_from, settings.contact_until)
     return Rules(
         business=settings.business,
         language=settings.language,
+        languages=words.languages(),
         contact=ContactPolicy(window=window, cap=settings.contact_cap),
         check_in_delay=timedelta(minutes=settings.check_in_delay_minutes),
         silence_after=timedelta(hours=settings.silence_after_hours),
@@ -73,14 +74,15 @@ def open_store(settings: Settings) -> SqlStore:
 async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Workshop]:
     """Everything the use cases need, closed again at the end. `notify` wakes the listeners of a conversation."""
     store = open_store(settings)
+    words = Words.load(ROOT / "domain.yml", settings.language)
     async with aiohttp.ClientSession() as session:
         yield Workshop(
             store=store,
             clock=now,
             dialogue=RasaDialogue(session, settings.rasa_url, settings.rasa_token.get_secret_value()),
-            words=Words.load(ROOT / "domain.yml", settings.language),
+            words=words,
             channels=_channels(settings, session, notify),
-            rules=rules_of(settings),
+            rules=rules_of(settings, words),
         )
     await store.engine.dispose()
 
@@ -207,7 +209,8 @@ def _engine(shop: Workshop) -> AsyncEngine:
 
 def _bare(settings: Settings, store: SqlStore) -> Workshop:
     words = Words.load(ROOT / "domain.yml", settings.language)
-    return Workshop(store=store, clock=now, dialogue=_NoDialogue(), words=words, channels={}, rules=rules_of(settings))
+    rules = rules_of(settings, words)
+    return Workshop(store=store, clock=now, dialogue=_NoDialogue(), words=words, channels={}, rules=rules)
 
 
 class _NoDialogue:

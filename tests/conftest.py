@@ -184,5 +184,5 @@ async def shop(store: SqlStore, clock: Clock, dialogue: FakeDialogue, sms: FakeC
         dialogue=dialogue,
         words=FakeWords(),
         channels={Medium.SMS: sms, Medium.WEBCHAT: sms},
-        rules=Rules(check_in_delay=timedelta(0)),
+        rules=Rules(languages=frozenset({"en", "tr"}), check_in_delay=timedelta(0)),
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.core.assessment import Assessment
 from bot.core.errors import Conflict, Refused
 from bot.core.facts import Facts
-from bot.core.vocabulary import CaseState, HandoffReason, Severity, Step, StepState, Verdict
+from bot.core.vocabulary import CaseState, Failure, HandoffReason, Severity, Step, StepState, Verdict
 
 _MOVES: Mapping[str, tuple[frozenset[CaseState], CaseState]] = {
     "claim": (frozenset({CaseState.OPEN, CaseState.REOPENED}), CaseState.CLAIMED),
@@ -73,6 +73,12 @@ def severity_of(assessment: Assessment | None, facts: Facts, reason: HandoffReas
     if assessment.verdict is Verdict.MASKED:
         return Severity.HIGH if grave else Severity.MEDIUM
     return Severity.MEDIUM if grave or reason is HandoffReason.CALL_BACK else Severity.LOW
+
+
+def hidden_cost_likely(failure: Failure, facts: Facts) -> bool:
+    """Whether this kind of failure tends to cost the customer more than the service itself (P18)."""
+    long_wait = max(facts.excess_wait_minutes, facts.late_minutes) >= 45
+    return long_wait or facts.rescheduled > 0 or failure in (Failure.DAMAGE, Failure.AVAILABILITY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class AwaitedAnswer(StrEnum):
     SOFT_QUESTION = "soft_question"
     HAND_OFFERED = "hand_offered"
     FOLLOW_UP = "follow_up"
+    HIDDEN_COST = "hidden_cost"
 
 
 class HandoffReason(StrEnum):

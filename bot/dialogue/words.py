@@ -46,6 +46,16 @@ class Words:
         """The names of all responses."""
         return frozenset(self._responses)
 
+    def languages(self) -> frozenset[str]:
+        """The languages there are words in: the default, and every one that a variation is conditioned on."""
+        conditions = (
+            condition
+            for variations in self._responses.values()
+            for variation in variations
+            for condition in variation.get("condition") or ()
+        )
+        return frozenset({self._default_language, *(c["value"] for c in conditions if c["name"] == "language")})
+
     def render(
         self, name: str, language: str | None, channel: str | None = None, slots: Mapping[str, Any] | None = None
     ) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,8 +41,8 @@ class Thread:
     site: Site | None
 
     def language(self, rules: Rules) -> str:
-        """The language to write in: the conversation's, else the customer's, else the business's."""
-        return self.conversation.language or self.customer.language or rules.language
+        """The language to write in: the conversation's, else the customer's, as far as there are words in it."""
+        return rules.spoken_nearest(self.conversation.language or self.customer.language)
 
     def zone(self) -> ZoneInfo:
         """The clock to tell times by: the customer's, else the site's, else UTC."""
@@ -116,7 +117,7 @@ async def say(
         author=author,
         author_name=author_name,
         kind=kind,
-        text=text,
+        text=_without_gaps(text) if author is Author.BOT else text,
         at=now,
         delivery="queued",
         expected_version=conversation.version if author is Author.BOT else None,
@@ -135,6 +136,11 @@ async def say(
     )
     tx.changed(f"conversation:{conversation.id}", "desk")
     return message
+
+
+def _without_gaps(text: str) -> str:
+    """A name or a detail that nobody knows leaves no hole: "Hi , how was lunch" becomes "Hi, how was lunch"."""
+    return re.sub(r"[ \t]+([,.;:!?،؛])", r"\1", text).strip().lstrip(",،").strip()
 
 
 async def move_owner(tx: UnitOfWork, conversation: Conversation, owner: Owner, agent_id: str | None = None) -> bool:

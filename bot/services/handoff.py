@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.assessment import Assessment, Signal
-from bot.core.cases import LIVE, severity_of
+from bot.core.cases import LIVE, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
 from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
 from bot.services.conversing import Thread, clock_words, load_thread, move_owner
@@ -32,6 +32,7 @@ class HandedOff:
     """What the customer can be told: who will answer and by when, as words on their own clock.
 
     `expected_by` is `""` when nobody is on now; then `opens_at` says when somebody is. `already`: a human had it.
+    `ask_hidden_cost`: this failure may have cost them more, so the next words ask for it.
     """
 
     case_id: str
@@ -39,6 +40,7 @@ class HandedOff:
     expected_by: str
     opens_at: str
     already: bool
+    ask_hidden_cost: bool = False
 
 
 async def hand_off(shop: Workshop, conversation_id: str, message_id: str, reason: HandoffReason) -> HandedOff:
@@ -68,8 +70,10 @@ async def hand_off_in(
         if moved:
             conversation.handoff_message_id = message_id
     conversation.case_id = case.id
-    conversation.awaited = AwaitedAnswer.NOTHING
-    return await _what_to_say(tx, shop, thread, case, already=already, now=now)
+    handed = await _what_to_say(tx, shop, thread, case, already=already, now=now)
+    asks = reason is HandoffReason.DISSATISFIED and not already and hidden_cost_likely(case.failure, _facts(thread))
+    conversation.awaited = AwaitedAnswer.HIDDEN_COST if asks else AwaitedAnswer.NOTHING
+    return replace(handed, ask_hidden_cost=asks)
 
 
 async def live_case(tx: UnitOfWork, conversation_id: str) -> Case | None:
@@ -79,10 +83,10 @@ async def live_case(tx: UnitOfWork, conversation_id: str) -> Case | None:
 
 def handoff_words(shop: Workshop, thread: Thread, handed: HandedOff) -> str:
     """The acknowledgement in the customer's language, for when the dialogue cannot say it."""
-    if not handed.expected_by:
-        name = "utter_handoff_nobody"
-    else:
+    if handed.expected_by:
         name = "utter_handoff_with_agent" if handed.agent_name else "utter_handoff_expected"
+    else:
+        name = "utter_handoff_nobody" if handed.opens_at else "utter_handoff_listed"
     slots = {
         "agent_name": handed.agent_name or "",
         "expected_by": handed.expected_by,
@@ -97,7 +101,7 @@ async def _open_case(
 ) -> Case:
     record = await tx.one(AssessmentRecord, message_id=message_id)
     event, site = thread.event, thread.site
-    facts = Facts.of(event.facts) if event else Facts()
+    facts = _facts(thread)
     severity = severity_of(as_assessment(record) if record else None, facts, reason)
     failure = record.failure if record and record.failure else facts.known_failure.as_failure()
     targets = shop.rules.targets
@@ -170,6 +174,10 @@ async def _on_the_floor(tx: UnitOfWork, site: Site | None) -> Agent | None:
     """The one person who runs a site. A name is only promised when there is exactly one to promise."""
     running = await tx.all(Agent, site_id=site.id, active=True) if site else []
     return running[0] if len(running) == 1 else None
+
+
+def _facts(thread: Thread) -> Facts:
+    return Facts.of(thread.event.facts) if thread.event else Facts()
 
 
 def _due(site: Site | None, now: datetime, worked: timedelta) -> datetime:

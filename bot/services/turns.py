@@ -7,10 +7,10 @@ from typing import Any
 
 from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Turn
 from bot.core.keywords import Command, Keyword, read_keyword
-from bot.core.vocabulary import HandoffReason, MessageKind, Owner
+from bot.core.vocabulary import AwaitedAnswer, HandoffReason, MessageKind, Owner
 from bot.services import consent
 from bot.services.conversing import Thread, load_thread, say
-from bot.services.entities import AuditEntry, Message, Task, TimelineEntry
+from bot.services.entities import AuditEntry, HiddenCost, Message, Task, TimelineEntry
 from bot.services.handoff import hand_off_in, handoff_words
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
@@ -117,6 +117,10 @@ async def _leave_to_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, messag
     if conversation.handoff_message_id == message.id:
         # An earlier try handed over and was cut off before it could say so.
         return await _acknowledge(shop, tx, thread, message, HandoffReason.DISSATISFIED)
+    if conversation.case_id and conversation.awaited is AwaitedAnswer.HIDDEN_COST:
+        conversation.awaited = AwaitedAnswer.NOTHING
+        words = HiddenCost(case_id=conversation.case_id, words=message.text, message_id=message.id, at=message.at)
+        tx.add(words)
     if conversation.case_id:
         tx.add(TimelineEntry(case_id=conversation.case_id, at=message.at, who="customer", what="wrote"))
     tx.changed(f"conversation:{conversation.id}", "desk")

@@ -12,10 +12,11 @@ from bot.services.ports import Channels, Clock, Dialogue, Store, Words
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The business's own choices. Durations: how long to wait before each thing happens."""
+    """The business's own choices. `languages`: those with words; durations: how long before something happens."""
 
     business: str = "Harbour Kitchen"
     language: str = "en"
+    languages: frozenset[str] = frozenset({"en"})
     contact: ContactPolicy = field(default_factory=ContactPolicy)
     targets: Targets = DEFAULT_TARGETS
     check_in_delay: timedelta = timedelta(minutes=30)
@@ -27,6 +28,11 @@ class Rules:
     bot_may_fail_for: timedelta = timedelta(minutes=1)
     login_lasts: timedelta = timedelta(hours=12)
     visit_lasts: timedelta = timedelta(days=30)
+
+    def spoken_nearest(self, language: str | None) -> str:
+        """The language itself if there are words in it, else without its script or region, else the business's own."""
+        plain = (language or "").partition("-")[0]
+        return next((one for one in (language, plain) if one in self.languages), self.language) or self.language
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Handed:
     expected_by: str = "14:30"
     opens_at: str = ""
     already: bool = False
+    ask_hidden_cost: bool = False
 
 
 @dataclass
@@ -207,11 +208,10 @@ async def test_the_reason_of_a_handoff_is_what_the_customer_meant(
 
 async def test_a_hidden_cost_is_asked_for_with_the_handoff(services: Services) -> None:
     """Asked once, where the failure suggests one, and never when a person already has the case."""
-    tracker = said("complaint", slots={"hidden_cost_likely": True})
-
-    messages, _ = await run(ActionHandOff(), tracker)
+    services.handed = Handed(ask_hidden_cost=True)
+    messages, _ = await run(ActionHandOff(), said("complaint"))
     services.handed = Handed(already=True)
-    again, _ = await run(ActionHandOff(), tracker)
+    again, _ = await run(ActionHandOff(), said("complaint"))
 
     assert words(messages)[-1] == "utter_hidden_cost"
     assert words(again) == ["utter_handoff_already"]

@@ -1,13 +1,13 @@
 """Runs migrations on the connection that `bot.store.migrate` hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
 from bot.store.tables import Coded, Instant, metadata
 
 
-def _plain(kind: str, item: Any, _autogen: Any) -> str | bool:
+def _plain(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     """Migrations name the database's own types, so that they do not change when ours do."""
     if kind == "type" and isinstance(item, Instant):
         return "sa.DateTime(timezone=True)"
