@@ -51,7 +51,8 @@ def create_app(
     app[keys.LIVE], app[keys.METRICS] = live or Live(shop.store), metrics or Metrics()
     app[keys.TEMPLATES], app[keys.TWILIO], app[keys.ATTEMPTS] = templates(names), twilio, Attempts()
     app.middlewares.extend((measured(app[keys.METRICS]), problems(error_page), install(app, settings)))
-    app.cleanup_ctx.extend((_watching, *contexts))
+    # Ended in reverse: the watcher stops asking the store before a context closes it.
+    app.cleanup_ctx.extend((*contexts, _watching))
     app.on_shutdown.append(_hang_up)
     add_operations(app, checks or {})
     add_webhooks(app)

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it is still there."""
+REFRESH = "*"
+"""The topic under which everybody is woken: look again, whatever it is."""
 _LOOK_BACK = 500
 # These and no others end a line of a stream: `str.splitlines` knows more, which may stand inside a JSON text.
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -39,9 +41,9 @@ class Line:
         self._changed: set[str] = set()
         self._woken = asyncio.Event()
 
-    def wake(self, *topics: str) -> None:
-        """Something under these topics changed."""
-        self._changed.update(topics)
+    def wake(self, topic: str) -> None:
+        """Something under this topic changed."""
+        self._changed.add(topic)
         self._woken.set()
 
     async def wait(self, seconds: float) -> frozenset[str]:
@@ -63,6 +65,7 @@ class Seen:
 
     def __init__(self, keep: float = _LATE_COMMIT) -> None:
         self.floor = 0
+        self.greatest = 0
         self._keep = keep
         self._at: dict[int, float] = {}
 
@@ -70,6 +73,7 @@ class Seen:
         """Those not told before; they are told now."""
         new = [change for change in changes if change.id is not None and change.id not in self._at]
         self._at.update((change.id, now) for change in new if change.id is not None)
+        self.greatest = max([self.greatest, *(change.id for change in new if change.id is not None)])
         old = [number for number, at in self._at.items() if at < now - self._keep]
         if old:
             self.floor = max(self.floor, *old)
@@ -77,8 +81,12 @@ class Seen:
         return new
 
     def start(self, newest: int) -> None:
-        """Forget everything and begin a little before the newest change."""
+        """Forget everything and begin a little before the newest change.
+
+        Also when `newest` is smaller than the greatest told: the table was emptied and its numbers began anew.
+        """
         self._at.clear()
+        self.greatest = newest
         self.floor = max(0, newest - _LOOK_BACK)
 
 
@@ -88,7 +96,7 @@ class Live:
     `poll`: how often the store is asked while anybody listens; `refresh`: how often everybody is woken regardless.
     """
 
-    def __init__(self, store: Store, *, poll: float = 0.2, refresh: float = 20.0) -> None:
+    def __init__(self, store: Store, *, poll: float = 0.2, refresh: float = 60.0) -> None:
         self._store = store
         self._poll = poll
         self._refresh = refresh
@@ -147,7 +155,7 @@ class Live:
     def _wake_everybody(self) -> None:
         for lines in list(self._lines.values()):
             for line in list(lines):
-                line.wake(*line.topics)
+                line.wake(REFRESH)
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -156,26 +164,21 @@ class Live:
             idle = not self._wanted.is_set()
             await self._wanted.wait()
             try:
+                await self._tell(loop.time(), everything_known=idle)
                 if idle or loop.time() >= refresh_at:
-                    await self._begin_again(reset=idle)
+                    self._wake_everybody()
                     refresh_at = loop.time() + self._refresh
-                await self._tell(loop.time())
                 await asyncio.sleep(self._poll)
             except Exception as error:  # the store may be away for a while; the watcher must outlive that
                 log.warning("live.store_away", error=type(error).__name__)
                 await asyncio.sleep(1)
 
-    async def _begin_again(self, *, reset: bool) -> None:
+    async def _tell(self, now: float, *, everything_known: bool) -> None:
+        """Wake who listens to what changed. After an idle time everybody has looked at everything anyway."""
         async with self._store(read_only=True) as tx:
             newest = await tx.changes.newest()
-            # Smaller than what was passed already: the table was emptied and its numbers began anew.
-            if reset or newest < self._seen.floor:
+            if everything_known or newest < self._seen.greatest:
                 self._seen.start(newest)
-                self._seen.fresh(await tx.changes.since(self._seen.floor), asyncio.get_running_loop().time())
-        self._wake_everybody()
-
-    async def _tell(self, now: float) -> None:
-        async with self._store(read_only=True) as tx:
             changes = await tx.changes.since(self._seen.floor)
         for topic in {change.topic for change in self._seen.fresh(changes, now)}:
             self.notify(topic)
@@ -196,7 +199,7 @@ class ServerEvent:
 
 
 Render = Callable[[frozenset[str]], Awaitable[Sequence[ServerEvent]]]
-"""Which events to send now, given the topics that changed (all of them at first, and at every refresh)."""
+"""Which events to send now, given the topics that changed: all of them at first, REFRESH when nobody knows."""
 
 
 async def stream(

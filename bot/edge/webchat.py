@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bot.core.errors import Refused
+from bot.core.vocabulary import Owner
 from bot.edge.api.operation import answer, body_of
 from bot.edge.api.requests import LONGEST_TEXT, Body, Language, Text
 from bot.edge.keys import LIVE, METRICS, SETTINGS, SHOP
@@ -83,8 +84,9 @@ async def _write(request: web.Request) -> web.Response:
     received = Received(body.text, client_id=body.client_id)
     message = await receive_webchat(request.config_dict[SHOP], conversation_id, received)
     request.config_dict[METRICS].inbound.labels("webchat").inc()
-    live = request.config_dict[LIVE]
-    live.notify(f"conversation:{conversation_id}")
+    if (await webchat.owner(request.config_dict[SHOP], conversation_id))["owner"] == Owner.BOT:
+        # The bot begins to answer at once; of a person we only know it when they type.
+        request.config_dict[LIVE].notify(_typing(conversation_id))
     return answer({"id": message.id}, 202)
 
 
@@ -111,11 +113,15 @@ async def _events(request: web.Request) -> web.StreamResponse:
     return await stream(request, request.config_dict[LIVE], topics, listener.render)
 
 
+def _typing(conversation_id: str) -> str:
+    return f"typing:{conversation_id}"
+
+
 class _Listener:
     """What one stream has told already. Without a cursor it begins with what is new from now on."""
 
     def __init__(self, shop: Workshop, conversation_id: str, last_id: str | None) -> None:
-        self.typing_topic = f"typing:{conversation_id}"
+        self.typing_topic = _typing(conversation_id)
         self._shop, self._conversation_id, self._last_id = shop, conversation_id, last_id
         self._told: set[str] | None = None
         self._owner: dict[str, Any] | None = None
@@ -123,15 +129,16 @@ class _Listener:
     async def render(self, changed: frozenset[str]) -> Sequence[ServerEvent]:
         """The events since the last time."""
         first = self._told is None
-        events = await self._messages()
+        messages = await self._messages()
         owner = await webchat.owner(self._shop, self._conversation_id)
+        events: list[ServerEvent] = []
         if owner != self._owner:
             self._owner = owner
             events.append(ServerEvent("owner", _compact(owner)))
-        # A refresh wakes every topic at once; only a topic that changed alone means that somebody types.
-        if not first and changed == {self.typing_topic}:
+        # Before the messages: who has just sent one is not typing any more.
+        if not first and self.typing_topic in changed:
             events.append(ServerEvent("typing", _compact({"typing": True, "name": owner["name"]})))
-        return events
+        return events + messages
 
     async def _messages(self) -> list[ServerEvent]:
         thread = await webchat.thread(self._shop, self._conversation_id)

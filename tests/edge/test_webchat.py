@@ -300,6 +300,18 @@ async def test_the_stream_tells_when_a_person_takes_over_and_types(
     assert (typing["typing"], typing["name"]) == (True, "Sam")
 
 
+async def test_the_bot_is_seen_typing_as_soon_as_the_customer_has_written(visitor: Visitor) -> None:
+    """Its answer takes a moment; the customer need not wonder."""
+    async with await visitor.edge.open(EVENTS) as response:
+        stream = events(response)
+        await next_of(stream, "owner")
+
+        await visitor.write("hello", "a")
+        typing = await next_of(stream, "typing")
+
+    assert (typing["typing"], typing["name"]) == (True, "Harbour Kitchen")
+
+
 async def test_a_ticket_opens_the_stream_once_and_not_for_long(visitor: Visitor, edge: Edge, clock: Clock) -> None:
     """EventSource cannot send a header; what stands in an address must not be worth keeping."""
     one = (await visitor.edge.post("/webchat/tickets", status=201))["ticket"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -144,8 +145,16 @@ def signed(path: str, form: dict[str, str]) -> dict[str, str]:
 
 @on_sqlite
 async def test_a_request_that_is_too_large_is_refused(edge: Edge) -> None:
-    """Before it is read."""
-    await edge.call("POST", SMS, 413, data=b"Body=" + b"x" * (1024 * 1024 + 1))
+    """Before it is read when it says how large it is, else as soon as it has become too large."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    problem = await edge.call("POST", SMS, 413, data=b"Body=" + b"x" * (1024 * 1024 + 1))
+    await edge.call("POST", SMS, 413, data=endless())
+
+    assert "1048576 bytes" in problem["detail"]
 
 
 @on_sqlite
