@@ -251,10 +251,10 @@ async def test_what_is_said_comes_on_the_stream_at_once(visitor: Visitor, shop: 
         stream = events(response)
         assert (await next_of(stream, "owner"))["owner"] == "bot"
 
-        said = await answer(shop, visitor, "Hi, how was\neverything?\u2028")
+        said = await answer(shop, visitor, "Hi, how was\neverything\u2028today?")
         message = await next_of(stream, "message")
 
-    assert (message["id"], message["author"], message["text"]) == (said, "bot", "Hi, how was\neverything?\u2028")
+    assert (message["id"], message["author"], message["text"]) == (said, "bot", "Hi, how was\neverything\u2028today?")
 
 
 async def test_a_stream_taken_up_again_tells_what_was_missed(visitor: Visitor, shop: Workshop) -> None:
