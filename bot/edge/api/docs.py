@@ -31,8 +31,8 @@ def _described(operation: Operation, document: Json) -> Json:
         "method": operation.method,
         "path": PREFIX + operation.path,
         "summary": operation.summary,
-        "description": operation.description,
-        "auth": "a key with the scope `desk`" if operation.scope == "desk" else "a key",
+        "description": operation.description.replace("`", ""),
+        "auth": "a key with the scope desk" if operation.scope == "desk" else "a key",
         "parameters": [_parameter(parameter) for parameter in path["parameters"]],
         "request_example": dump(example(_content(body), document)) if body else "",
         "responses": [

@@ -104,23 +104,23 @@ class ReportedFacts(Body):
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
 
-    wait_minutes: Minutes | None = None
+    wait_minutes: Annotated[Minutes, Field(examples=[55])] | None = None
     """How long the customer waited."""
-    promised_wait_minutes: Minutes | None = None
+    promised_wait_minutes: Annotated[Minutes, Field(examples=[20])] | None = None
     """How long they were told it would take."""
-    late_minutes: Minutes | None = None
+    late_minutes: Annotated[Minutes, Field(examples=[0])] | None = None
     """How much later than agreed we were."""
     remade: bool | None = None
     """Whether something had to be made again."""
-    rescheduled: Annotated[int, Field(ge=0, le=1000)] | None = None
+    rescheduled: Annotated[int, Field(ge=0, le=1000, examples=[0])] | None = None
     """How often the appointment was moved."""
     refunded: bool | None = None
     """Whether money was returned already."""
-    items: list[Name] | None = None
+    items: Annotated[list[Name], Field(examples=[["soup"]])] | None = None
     """What was bought."""
-    staff: list[Name] | None = None
+    staff: Annotated[list[Name], Field(examples=[["Deniz"]])] | None = None
     """Who served."""
-    staff_tenure_days: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    staff_tenure_days: Annotated[int, Field(ge=0, le=100_000, examples=[12])] | None = None
     """For how long the newest of them has been with us."""
     new_service: bool | None = None
     """Whether this is a service we have only just begun to offer."""
@@ -136,7 +136,7 @@ class ReportedFacts(Body):
 class ReportedConsent(Body):
     """Whether the customer lets us write, by channel; what is stated here is recorded."""
 
-    sms: bool | None = None
+    sms: Annotated[bool, Field(examples=[True])] | None = None
     webchat: bool | None = None
 
     def by_medium(self) -> dict[Medium, bool]:
@@ -173,7 +173,7 @@ class ReportedCustomer(Body):
 class CheckInWish(Body):
     """When to ask."""
 
-    delay_minutes: Annotated[Minutes, Field(le=60 * 24 * 60)] | None = None
+    delay_minutes: Annotated[Minutes, Field(le=60 * 24 * 60, examples=[30])] | None = None
     """How long after the service; the business's usual delay without it."""
 
 
