@@ -18,7 +18,7 @@ from bot.core.vocabulary import HandoffReason, Medium, Role
 from bot.edge.desk import add_desk
 from bot.edge.keys import ATTEMPTS, LIVE, SETTINGS, SHOP, TEMPLATES
 from bot.edge.live import Live
-from bot.edge.pages import error_page, page_globals, templates
+from bot.edge.pages import STATIC, error_page, page_globals, templates
 from bot.edge.problems import problems
 from bot.edge.security import Attempts
 from bot.services import agents
@@ -80,6 +80,7 @@ class Town:
             live.hang_up()
 
         app.on_shutdown.append(hang_up)
+        app.router.add_static("/static/", STATIC)
         add_desk(app)
         return app
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.core.vocabulary import Author, CaseState, Step, StepState
+from bot.core.vocabulary import Author, CaseState, Medium, Step, StepState, Verdict
 from bot.services.consent import withdraw
 from bot.services.conversing import load_thread
 from bot.services.desk import CaseDesk
-from bot.services.entities import Case, CaseStep, Grant, Message, ServiceEvent, Task, TimelineEntry
+from bot.services.entities import Case, CaseStep, Customer, Grant, Message, ServiceEvent, Task, TimelineEntry
+from bot.services.ledger import silence_ledger
 from tests.conftest import FakeChannel
 
 from .conftest import Town
@@ -289,3 +291,66 @@ async def test_the_customers_page_holds_their_history(town: Town) -> None:
 
     for told in ("Robin", "Lunch", "we waited ages", "€7.00", f'href="/desk/cases/{case}"', "window table"):
         assert told in page
+
+
+async def test_what_was_typed_into_a_form_that_is_gone_is_shown_to_copy(town: Town) -> None:
+    """The case changed hands while a summary was being written."""
+    case = await town.unhappy_case()
+    sam = await town.signed_in()
+    await sam.send(f"/desk/cases/{case}/claim")
+    await CaseDesk(town.shop).transfer(case, town.sam.id, town.mira.id, "Robin waits")
+
+    answer = await sam.send(f"/desk/cases/{case}/resolve", summary="A long account of what was done")
+
+    assert answer.status == 409
+    assert "A long account of what was done" in await answer.text()
+
+
+async def test_a_promise_shows_what_became_of_it(town: Town) -> None:
+    """Missed while nobody has answered in time, then kept late."""
+    case = await town.unhappy_case()
+    sam = await town.signed_in()
+    assert ">missed<" not in await sam.look(f"/desk/cases/{case}")
+
+    town.clock.forward(hours=3)
+    assert ">missed<" in await sam.look(f"/desk/cases/{case}")
+    await sam.send(f"/desk/cases/{case}/replies", text="Robin, Sam here.")
+    assert ">kept late<" in await sam.look(f"/desk/cases/{case}")
+
+
+async def test_the_ledger_is_read_page_by_page(town: Town) -> None:
+    """Every event once, the latest first, and the counts stay whole."""
+    async with town.shop.store() as tx:
+        robin = Customer(name="Robin", created_at=town.clock())
+        tx.add(robin)
+        await tx.flush()
+        for number in range(60):
+            tx.add(quiet_lunch(number, robin.id, town.clock() - timedelta(minutes=number // 2)))
+        await tx.commit()
+
+    seen: list[str] = []
+    after: str | None = None
+    while after is not None or not seen:
+        async with town.shop.store(read_only=True) as tx:
+            page = await silence_ledger(tx, verdict=Verdict.SILENT_OK, limit=25, cursor=after)
+        assert (page.total, page.counts[Verdict.SILENT_OK], page.counts[Verdict.MASKED]) == (60, 60, 0)
+        seen += [line["finished_at"] + line["external_id"] for line in page.lines]
+        after = page.next
+    assert len(set(seen)) == 60
+    assert [moment[:16] for moment in seen] == sorted((moment[:16] for moment in seen), reverse=True)
+
+
+def quiet_lunch(number: int, customer: str, finished_at: datetime) -> ServiceEvent:
+    """A lunch of which nobody said anything."""
+    return ServiceEvent(
+        external_id=f"quiet-{number}",
+        fingerprint="",
+        kind="restaurant_visit",
+        site_id="harbour",
+        service="lunch",
+        finished_at=finished_at,
+        customer_id=customer,
+        medium=Medium.SMS,
+        verdict=Verdict.SILENT_OK,
+        created_at=finished_at,
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +50,7 @@ async def test_the_list_of_routes_above_is_complete(town: Town) -> None:
         path = re.sub(r"\{(case|customer)_id\}", "{id}", resource.resource.canonical if resource.resource else "")
         routes.add(path.replace("{step}", "act"))
 
-    unnamed = {path for path in routes if "{act" not in path}
+    unnamed = {path for path in routes if path.startswith("/desk") and "{act" not in path}
     assert unnamed - {"/desk/login"} <= tried
 
 
@@ -166,3 +168,18 @@ async def test_an_agent_who_left_is_out_at_once(town: Town) -> None:
 def test_the_way_back_after_login_never_leaves_the_desk(wanted: str | None) -> None:
     """An address from outside is not an instruction."""
     assert safe_next(wanted) == "/desk"
+
+
+async def test_the_demos_accounts_are_shown_on_this_machine_only(town: Town, tmp_path: Path) -> None:
+    """Not behind a proxy, not in production, not to Twilio's users."""
+    accounts = {"desk": [{"email": "demo@example.com", "password": "demo password", "role": "agent"}]}
+    (tmp_path / "demo.json").write_text(json.dumps(accounts), encoding="utf-8")
+    here = await town.stranger(data_dir=tmp_path)
+    live = await town.stranger(data_dir=tmp_path, twilio_account_sid="AC1")
+    production = await town.stranger(data_dir=tmp_path, production=True)
+
+    proxied = {"X-Forwarded-For": "203.0.113.9"}
+    assert "demo password" in await (await here.get("/desk/login")).text()
+    assert "demo password" not in await (await here.get("/desk/login", headers=proxied)).text()
+    assert "demo password" not in await (await live.get("/desk/login")).text()
+    assert "demo password" not in await (await production.get("/desk/login")).text()
