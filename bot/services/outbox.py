@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError
-from bot.core.vocabulary import Medium, MessageKind, Owner
-from bot.services.conversing import load_thread
-from bot.services.entities import Conversation, Message, Task
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.services.conversing import Thread, load_thread
+from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
 from bot.services.workshop import Workshop
@@ -33,9 +33,11 @@ async def send_message(shop: Workshop, task: Task) -> None:
         if message.delivery not in ("queued", "sending"):
             await tx.tasks.finish(task)
             return await tx.commit()
-        reason = _held_back(message, thread.conversation, opted_out=thread.contact_point.opted_out_at is not None)
+        reason = _held_back(message, thread) or await _overtaken(tx, task, message)
         if reason:
             return await _settle(tx, task, message, WITHHELD, reason)
+        if opens := _quiet_until(shop, message, thread):
+            return await _defer(tx, task, message, at=opens)
         message.delivery = "sending"
         outbound = Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
         await tx.commit()
@@ -46,19 +48,57 @@ async def send_message(shop: Workshop, task: Task) -> None:
     return await _accepted(shop, task, outbound.message_id, accepted)
 
 
-def _held_back(message: Message, conversation: Conversation, *, opted_out: bool) -> str:
-    """Why this message may not leave now, or `""`."""
+def _held_back(message: Message, thread: Thread) -> str:
+    """Why this message may not leave at all, or `""`."""
+    conversation, point = thread.conversation, thread.contact_point
     if message.kind is MessageKind.COMPLIANCE:
         return ""
-    if opted_out:
+    if point.opted_out_at is not None:
         return "the customer opted out"
     if message.kind is MessageKind.AGENT:
         return ""
+    if point.invalid_since is not None and _writes_first(message):
+        return "the address does not reach this customer"
     if message.kind is MessageKind.DIALOGUE and conversation.owner is Owner.AGENT:
         return "a person owns the conversation"
     if message.expected_version != conversation.version:
         return "the conversation moved on before this could leave"
     return ""
+
+
+def _writes_first(message: Message) -> bool:
+    """Whether nobody asked for this message just now: a check-in, a follow-up, word of progress."""
+    return message.author is Author.BOT and message.in_reply_to is None
+
+
+def _quiet_until(shop: Workshop, message: Message, thread: Thread) -> datetime | None:
+    """When the customer's quiet hours end, if they have begun since this was written and it is not an answer."""
+    now, zone, window = shop.clock(), thread.zone(), shop.rules.contact.window
+    return window.next_allowed(now, zone) if _writes_first(message) and not window.allows(now, zone) else None
+
+
+async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
+    """Why what was deferred to the morning has lost its point, or `""`."""
+    if not task.payload.get("deferred"):
+        return ""
+    heard = await tx.all(
+        Message, conversation_id=message.conversation_id, direction=Direction.IN, order_by="position", descending=True
+    )
+    return "the customer wrote first" if heard and heard[0].position > message.position else ""
+
+
+async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) -> None:
+    """Come back at `at`, under a lock of its own: answers to what the customer writes until then must not wait."""
+    later = Task(
+        kind=task.kind,
+        payload={**task.payload, "deferred": True},
+        lock=f"later:{message.conversation_id}",
+        key=f"send:{message.id}:{at.isoformat()}",
+        due_at=at,
+        created_at=task.created_at,
+    )
+    tx.add(later)
+    await _finish(tx, task, message)
 
 
 async def _accepted(shop: Workshop, task: Task, message_id: str, accepted: Accepted) -> None:

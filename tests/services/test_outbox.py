@@ -1,0 +1,227 @@
+"""The last gate before a message leaves, and what becomes of it after: never twice, never at night, never unasked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.core.errors import ChannelError
+from bot.core.vocabulary import Verdict
+from bot.services.entities import ContactPoint, Delivery, Message, ServiceEvent
+from bot.services.inbound import record_status
+from bot.services.ports import Accepted, Outbound
+from tests.services.house import CONTENT, House
+
+LOST = ChannelError("the answer was lost", ambiguous=True)
+
+
+async def reports(house: House, status: str, code: str | None = None, *, of: int = 0) -> None:
+    """The provider calls back about one of our messages."""
+    message = (await house.all(Message, direction="out", order_by="position"))[of]
+    await record_status(house.shop, message_id=message.id, provider_id="SM77", status=status, error_code=code)
+
+
+async def delivery(house: House) -> tuple[str, str | None]:
+    """Where the only message of ours stands, and why."""
+    message = await house.one(Message, direction="out")
+    return message.delivery, message.delivery_error
+
+
+async def test_what_may_have_been_sent_is_never_sent_again(house: House) -> None:
+    """A timeout leaves it open; we would rather say nothing twice than something twice."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    house.later(days=1)
+    await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert await delivery(house) == ("unconfirmed", "the answer was lost")
+
+
+async def test_a_status_settles_what_was_left_open(house: House) -> None:
+    """Our own id came back with the callback: it had been sent after all."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+
+    await reports(house, "delivered")
+
+    assert (await house.one(Message, direction="out")).delivery == "delivered"
+    assert (await house.one(Message, direction="out")).provider_id == "SM77"
+
+
+async def test_a_worker_that_dies_while_sending_leaves_it_unconfirmed(house: House) -> None:
+    """Marked `sending` and then nothing: the next worker finds it so and does not try again."""
+
+    class Died(Exception):
+        """In place of a power cut."""
+
+    house.sms.fails_with = [Died()]  # type: ignore[list-item]
+    await house.writes("hello")
+    assert await delivery(house) == ("sending", None)
+    house.later(minutes=2)
+    await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert await delivery(house) == ("unconfirmed", "handed over, but the answer was lost")
+
+
+async def test_a_callback_that_is_faster_than_the_answer_is_not_undone_by_it(house: House) -> None:
+    """`delivered` arrives while our request is still waiting for its `queued`."""
+
+    async def overtaken(outbound: Outbound) -> Accepted:
+        await reports(house, "delivered")
+        return Accepted("SM77", "queued")
+
+    house.sms.send = overtaken  # type: ignore[method-assign]
+    await house.writes("hello")
+
+    assert (await delivery(house))[0] == "delivered"
+
+
+async def test_a_delivery_only_moves_forward_and_every_report_is_kept(house: House) -> None:
+    """A late `sent` never overwrites `failed`; the record has both, once each."""
+    await house.writes("hello")
+    for status, code in (("sent", None), ("failed", "30008"), ("sent", None), ("queued", None), ("nonsense", None)):
+        await reports(house, status, code)
+
+    assert await delivery(house) == ("failed", "30008")
+    assert sorted(d.status for d in await house.all(Delivery)) == ["failed", "nonsense", "queued", "sent"]
+
+
+async def test_a_busy_channel_is_tried_again_when_it_says_so(house: House) -> None:
+    """`Retry-After` is honoured to the second; without it each pause is longer than the last."""
+    busy = ChannelError("busy", retry_after=17)
+    house.sms.fails_with = [busy, ChannelError("away"), ChannelError("away")]
+    await house.writes("hello")
+
+    pauses = []
+    while not house.sms.sent:
+        before = house.clock.now
+        while not (await house.worker.drain()):
+            house.later(seconds=1)
+        pauses.append((house.clock.now - before).total_seconds())
+
+    assert pauses == [17, 4, 8]
+    assert house.sms.texts == ["How was everything?"]
+
+
+async def test_a_channel_that_never_recovers_is_given_up(house: House) -> None:
+    """After a dozen tries the message has failed, and what waits behind it goes on."""
+    house.sms.fails_with = [ChannelError("away")] * 12
+    await house.writes("hello")
+    for _ in range(12):
+        house.later(minutes=5)
+        await house.worker.drain()
+    await house.writes("anyone?")
+
+    assert [state for _, state in await house.outbox()] == ["failed", "queued"]
+
+
+async def test_what_waits_behind_a_busy_channel_keeps_its_order(house: House) -> None:
+    """The second message does not overtake the first while that is being retried."""
+    house.sms.fails_with = [ChannelError("busy", retry_after=30)]
+    house.dialogue.says = ["first", "second"]
+    await house.writes("hello")
+    assert house.sms.texts == []
+
+    house.later(seconds=30)
+    await house.worker.drain()
+
+    assert house.sms.texts == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("21610", "opted_out_at"), ("21211", "invalid_since"), ("30006", "invalid_since"), ("99999", None)],
+)
+async def test_a_final_refusal_fails_and_teaches_us_about_the_number(house: House, code: str, told: str | None) -> None:
+    """21610 suppresses, an invalid number is remembered as one, an unknown code is kept and teaches nothing."""
+    house.sms.fails_with = [ChannelError("refused", permanent=True, code=code)]
+    await house.serve()
+
+    assert await delivery(house) == ("failed", code)
+    point = await house.one(ContactPoint)
+    learnt = {name for name in ("opted_out_at", "invalid_since") if getattr(point, name)}
+    assert learnt == ({told} if told else set())
+    house.later(hours=25)
+    await house.worker.drain()
+    expected = Verdict.OPTED_OUT if code == "21610" else Verdict.UNREACHABLE
+    assert (await house.one(ServiceEvent)).verdict is expected
+
+
+async def test_nothing_but_an_answer_leaves_for_an_address_that_is_somebody_elses(house: House) -> None:
+    """The question waited in the outbox while its number turned out to be wrong."""
+    house.sms.fails_with = [ChannelError("busy", retry_after=30)]
+    await house.serve()
+    async with house.shop.store() as tx:
+        point = await tx.one(ContactPoint)
+        assert point is not None
+        point.invalid_since = house.clock.now
+        await tx.commit()
+    house.later(seconds=30)
+    await house.writes("who is this?")
+
+    assert house.sms.texts == ["How was everything?"]
+    assert await house.outbox() == [("How was everything?", "withheld"), ("How was everything?", "queued")]
+
+
+async def test_a_question_held_up_until_night_waits_for_the_morning(house: House) -> None:
+    """Quiet hours are asked again at the door: the channel was down from before eight until after."""
+    house.at(19, 59)
+    house.sms.fails_with = [ChannelError("down", retry_after=120)]
+    await house.serve(finished_at=house.clock.now - timedelta(hours=1))
+    house.later(minutes=2)
+    await house.worker.drain()
+    assert house.sms.texts == []
+
+    house.at(8, 59, days=1)
+    await house.worker.drain()
+    assert house.sms.texts == []
+    house.at(9)
+    await house.worker.drain()
+    assert house.sms.texts == ["How was everything?"]
+
+
+async def test_who_writes_at_night_is_answered_at_night_and_not_asked_again_in_the_morning(house: House) -> None:
+    """The question that waits holds back no answer, and loses its point."""
+    house.at(19, 59)
+    house.sms.fails_with = [ChannelError("down", retry_after=120)]
+    await house.serve(finished_at=house.clock.now - timedelta(hours=1))
+    house.later(minutes=2)
+    await house.worker.drain()
+
+    house.reading, house.dialogue.says = CONTENT, ["Lovely, thank you."]
+    await house.writes("by the way, dinner was lovely")
+    assert house.sms.texts == ["Lovely, thank you."]
+    house.at(9, days=1)
+    await house.worker.drain()
+
+    assert house.sms.texts == ["Lovely, thank you."]
+    question = (await house.all(Message, direction="out", order_by="position"))[0]
+    assert (question.delivery, question.delivery_error) == ("withheld", "the customer wrote first")
+
+
+async def test_an_agent_writes_when_they_choose(house: House) -> None:
+    """Hours, versions and owners hold back the bot and not a person; only an opt-out does."""
+    sam = await house.hires()
+    case = await house.complains()
+    house.at(23)
+    await house.desk.reply(case.id, sam.id, "Still here for you.")
+    await house.worker.drain()
+
+    assert house.sms.texts[-1] == "Still here for you."
+
+
+async def test_an_agents_words_do_not_leave_after_an_opt_out(house: House) -> None:
+    """Not even if they were written before it."""
+    sam = await house.hires()
+    case = await house.complains()
+    house.sms.fails_with = [ChannelError("busy", retry_after=30)]
+    await house.desk.reply(case.id, sam.id, "Robin, Sam here.")
+    await house.worker.drain()
+    await house.writes("STOP")
+    house.later(seconds=30)
+    await house.worker.drain()
+
+    assert (await house.outbox())[-2:] == [("Robin, Sam here.", "withheld"), ("utter_opt_out[en]", "queued")]
