@@ -107,6 +107,11 @@ DEFAULT_TARGETS = Targets(
 _WEIGHT = {Severity.CRITICAL: 4.0, Severity.HIGH: 3.0, Severity.MEDIUM: 2.0, Severity.LOW: 1.0}
 
 
+def gravest(one: Severity, other: Severity) -> Severity:
+    """The more urgent of two."""
+    return max(one, other, key=_WEIGHT.__getitem__)
+
+
 def urgency(severity: Severity, *, first_response_due: datetime, answered: bool, now: datetime) -> float:
     """A number to order the queue by, greater is sooner: severity, then how near or far past its due time the case is.
 

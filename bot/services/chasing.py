@@ -14,7 +14,7 @@ async def chase_case(shop: Workshop, task: Task) -> None:
     """Work off one `chase_case` task: the first answer is overdue, so one honest word of progress goes out."""
     async with shop.store() as tx:
         case = await tx.get(Case, task.payload["case_id"])
-        if case.first_response_at is None and case.resolved_at is None:
+        if case.first_response_at is None and case.resolved_at is None and case.first_response_due <= shop.clock():
             await _own_up(tx, shop, case)
         await tx.tasks.finish(task)
         await tx.commit()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.assessment import Assessment, Signal
-from bot.core.cases import LIVE, hidden_cost_likely, severity_of
+from bot.core.cases import LIVE, gravest, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
 from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
 from bot.services.conversing import Thread, clock_words, load_thread, move_owner
@@ -64,6 +64,7 @@ async def hand_off_in(
         case = await _open_case(tx, shop, thread, message_id, reason, now)
     elif not again:
         tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="handed off again", why=reason.value))
+        await _take_up_again(tx, shop, thread, case, message_id, reason, now)
     if conversation.owner is Owner.BOT:
         moved = await move_owner(tx, conversation, Owner.AGENT, case.agent_id)
         already = already or not moved
@@ -96,6 +97,33 @@ def handoff_words(shop: Workshop, thread: Thread, handed: HandedOff) -> str:
     return shop.words.render(name, thread.language(shop.rules), thread.conversation.medium.value, slots)
 
 
+async def _take_up_again(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, message_id: str, reason: HandoffReason, now: datetime
+) -> None:
+    """A live case that had been handed back: as urgent as what is said now, and the wait for a person begins anew."""
+    record = await tx.one(AssessmentRecord, message_id=message_id)
+    said = severity_of(as_assessment(record) if record else None, _facts(thread), reason)
+    case.severity = gravest(case.severity, said)
+    if case.first_response_at is not None and thread.conversation.owner is Owner.BOT:
+        site = await tx.find(Site, case.site_id) if case.site_id else None
+        within = shop.rules.targets.first_response[case.severity]
+        promise_an_answer(tx, case, by=due_in_hours(site, now, within), now=now)
+
+
+def promise_an_answer(tx: UnitOfWork, case: Case, *, by: datetime, now: datetime) -> None:
+    """The customer waits for a person again: until when is promised, and chased when it passes."""
+    case.first_response_at, case.first_response_due = None, by
+    _promise(tx, case, f"chase:{case.id}:{case.version}", now)
+
+
+def _promise(tx: UnitOfWork, case: Case, key: str, now: datetime) -> None:
+    due = case.first_response_due
+    tx.add(
+        Promise(case_id=case.id, text="a person answers", due_at=due, by=BOT),
+        Task(kind="chase_case", payload={"case_id": case.id}, key=key, due_at=due, created_at=now),
+    )
+
+
 async def _open_case(
     tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, now: datetime
 ) -> Case:
@@ -117,8 +145,8 @@ async def _open_case(
         failure_words=record.failure_words if record else "",
         playbook=f"{failure or Failure.OTHER}/{severity}",
         opened_at=now,
-        first_response_due=_due(site, now, targets.first_response[severity]),
-        resolution_due=_due(site, now, targets.resolution[severity]),
+        first_response_due=due_in_hours(site, now, targets.first_response[severity]),
+        resolution_due=due_in_hours(site, now, targets.resolution[severity]),
     )
     tx.add(case)
     await tx.flush()
@@ -140,17 +168,8 @@ def _begin_recovery(tx: UnitOfWork, case: Case, reason: HandoffReason, message_i
                 note="a first apology, in the acknowledgement" if done else "",
             )
         )
-    tx.add(
-        TimelineEntry(case_id=case.id, at=now, who=BOT, what="opened", why=reason.value),
-        Promise(case_id=case.id, text="a person answers", due_at=case.first_response_due, by=BOT),
-        Task(
-            kind="chase_case",
-            payload={"case_id": case.id},
-            key=f"chase:{case.id}",
-            due_at=case.first_response_due,
-            created_at=now,
-        ),
-    )
+    tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="opened", why=reason.value))
+    _promise(tx, case, f"chase:{case.id}", now)
 
 
 async def _what_to_say(
@@ -164,7 +183,7 @@ async def _what_to_say(
         return clock_words(at, now=now, zone=zone, language=language)
 
     if hours is None or hours.is_open(now):
-        due = max(case.first_response_due, now + timedelta(minutes=10))
+        due = max(case.first_response_due, due_in_hours(thread.site, now, timedelta(minutes=10)))
         return HandedOff(case.id, agent.name if agent else None, spoken(on_the_hour(due)), "", already)
     opens = hours.next_open(now)
     return HandedOff(case.id, agent.name if agent else None, "", spoken(opens) if opens else "", already)
@@ -180,7 +199,8 @@ def _facts(thread: Thread) -> Facts:
     return Facts.of(thread.event.facts) if thread.event else Facts()
 
 
-def _due(site: Site | None, now: datetime, worked: timedelta) -> datetime:
+def due_in_hours(site: Site | None, now: datetime, worked: timedelta) -> datetime:
+    """When that much opening time of a site has passed; without a site the plain clock counts."""
     return site.opening_hours().after_working(now, worked) if site else now + worked
 
 
