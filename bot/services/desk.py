@@ -43,6 +43,7 @@ class _Work:
             AuditEntry(at=self.now, who=self.agent.email, action=what, subject=self.case.id, detail={"why": why}),
         )
         # A case's version is what guards it: touching any part of it must be seen by whoever acts at the same time.
+        self.tx.cases.touch(self.case)
         self.tx.changed("desk", f"conversation:{self.case.conversation_id}")
 
     def must_own(self) -> None:
@@ -183,7 +184,9 @@ class CaseDesk:
             raise Refused("say why the case is opened again", field="reason")
         async with self._shop.store() as tx:
             work = await self._begin(tx, case_id, agent_id)
-            await follow_up.reopen(tx, work.thread, work.case, who=work.agent.name, why=reason, now=work.now)
+            await follow_up.reopen(
+                tx, self._shop, work.thread, work.case, who=work.agent.name, why=reason, now=work.now
+            )
             await tx.commit()
 
     async def _begin(self, tx: UnitOfWork, case_id: str, agent_id: str) -> _Work:

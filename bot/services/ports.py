@@ -88,8 +88,8 @@ class Conversations(Protocol):
         """When we last wrote first to a customer, on any medium."""
         ...
 
-    async def usual_words(self, customer_id: str) -> float | None:
-        """The median length in words of a customer's earlier answers; None before there are three."""
+    async def usual_words(self, customer_id: str, *, before: datetime) -> float | None:
+        """The median length in words of a customer's answers before an instant; None before there are three."""
         ...
 
     async def asked_and_answered(self, customer_id: str) -> tuple[int, int]:
@@ -159,6 +159,11 @@ class Cases(Protocol):
 
     async def live(self, limit: int = 500) -> list[Case]:
         """Every case a human still has to do something about."""
+        ...
+
+    def touch(self, case: Case) -> None:
+        """Count what is done in this transaction as a change of the case: the commit of whoever changed it at the
+        same time raises Conflict."""
         ...
 
     async def granted(self, case_id: str, by: str) -> Any:

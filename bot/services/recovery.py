@@ -95,11 +95,13 @@ class Recovery:
 
 
 async def _circumstances(tx: UnitOfWork, thread: Thread, message: Message) -> Circumstances:
-    asked_at = thread.check_in.sent_at if thread.check_in else None
+    # Only an answer to the check-in can be slow; later words were not waited for.
+    awaited = thread.conversation.awaited is AwaitedAnswer.CHECK_IN
+    asked_at = thread.check_in.sent_at if thread.check_in and awaited else None
     return Circumstances(
         facts=Facts.of(thread.event.facts) if thread.event else Facts(),
         reply_seconds=(message.at - asked_at).total_seconds() if asked_at else None,
-        usual_words=await tx.conversations.usual_words(thread.customer.id),
+        usual_words=await tx.conversations.usual_words(thread.customer.id, before=message.at),
         awaited=thread.conversation.awaited,
     )
 
@@ -129,6 +131,7 @@ def _await_next(thread: Thread, step: NextStep, message: Message) -> None:
         NextStep.ASK_SOFTLY: AwaitedAnswer.SOFT_QUESTION,
         NextStep.OFFER_HAND: AwaitedAnswer.HAND_OFFERED,
         NextStep.FOLLOW_UP: AwaitedAnswer.FOLLOW_UP,
+        NextStep.LISTEN: AwaitedAnswer.CHECK_IN,
     }.get(step, AwaitedAnswer.NOTHING)
     if thread.check_in and thread.check_in.state in (CheckInState.SENT, CheckInState.NO_REPLY):
         thread.check_in.state = CheckInState.ANSWERED

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Select, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from bot.core.cases import LIVE
 from bot.core.errors import Conflict
@@ -74,12 +75,13 @@ class ConversationRepository:
         )
         return [at for at in (await self._session.scalars(query)).all() if at is not None]
 
-    async def usual_words(self, customer_id: str) -> float | None:
-        """The median length in words of a customer's earlier answers; None before there are three."""
+    async def usual_words(self, customer_id: str, *, before: datetime) -> float | None:
+        """The median length in words of a customer's answers before an instant; None before there are three."""
         query = (
             select(Message)
             .join(t.conversations, t.conversations.c.id == t.messages.c.conversation_id)
             .where(t.conversations.c.customer_id == customer_id, t.messages.c.direction == Direction.IN)
+            .where(t.messages.c.at < before)
             .order_by(t.messages.c.at.desc())
             .limit(20)
         )
@@ -218,6 +220,10 @@ class CaseRepository:
             select(Case).where(t.cases.c.state.in_(sorted(LIVE))).order_by(t.cases.c.first_response_due).limit(limit)
         )
         return list((await self._session.scalars(query)).all())
+
+    def touch(self, case: Case) -> None:
+        """Write the case and so raise its version, although nothing of the row itself may have changed."""
+        flag_modified(case, "state")
 
     async def granted(self, case_id: str, by: str) -> Decimal:
         """The sum one agent has granted on one case."""

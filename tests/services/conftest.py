@@ -1,5 +1,7 @@
 """A house to test the use cases in."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.services.workshop import Workshop
@@ -14,4 +16,5 @@ __all__ = ["database_url", "house", "prepared_postgres", "prepared_sqlite", "sto
 @pytest.fixture
 def house(shop: Workshop, clock: Clock, dialogue: FakeDialogue, sms: FakeChannel) -> House:
     """The Harbour with its worker and a customer, Robin."""
+    shop = replace(shop, rules=replace(shop.rules, languages=frozenset({"en", "tr"})))
     return House(shop, Worker(shop), clock, dialogue, sms)
