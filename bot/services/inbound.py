@@ -45,7 +45,7 @@ async def receive_webchat(shop: Workshop, conversation_id: str, received: Receiv
     again = {"conversation_id": conversation_id, "client_id": received.client_id}
     try:
         async with shop.store() as tx:
-            known = await tx.one(Message, **again)
+            known = await tx.one(Message, **again) if received.client_id else None
             if known is not None:
                 return known
             conversation = await tx.get(Conversation, conversation_id)
@@ -58,7 +58,8 @@ async def receive_webchat(shop: Workshop, conversation_id: str, received: Receiv
 
 async def _already(shop: Workshop, received: Received, **equal: str | None) -> Message:
     async with shop.store(read_only=True) as tx:
-        message = await tx.one(Message, **equal)
+        # Without an identifier of its own, nothing that is kept can be told to be this message.
+        message = await tx.one(Message, **equal) if all(equal.values()) else None
     if message is None:
         raise Conflict("two messages arrived at once; send this one again")
     return message
