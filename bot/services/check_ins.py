@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.core.check_in import ContactDecision, Outcome, Reach, decide_contact
+from bot.core.delivery import UNDELIVERED
 from bot.core.facts import Facts
 from bot.core.silence import Silence, judge_silence
 from bot.core.vocabulary import (
@@ -29,8 +30,11 @@ from bot.services.entities import (
     Task,
 )
 from bot.services.handoff import live_case
+from bot.services.outbox import WITHHELD
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
+
+_NEVER_ARRIVED = UNDELIVERED | {WITHHELD}
 
 
 async def send_check_in(shop: Workshop, task: Task) -> None:
@@ -92,7 +96,7 @@ async def _judge(tx: UnitOfWork, thread: Thread, check_in: CheckIn, now: datetim
         Silence(
             facts=Facts.of(thread.event.facts),
             opted_out=thread.contact_point.opted_out_at is not None,
-            undeliverable=any(message.delivery in ("failed", "undelivered") for message in sent),
+            undeliverable=any(message.delivery in _NEVER_ARRIVED for message in sent),
             asked_before=max(0, asked - 1),
             answered_before=answered,
         )

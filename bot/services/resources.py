@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.core.cases import LIVE, allowed_actions, urgency
-from bot.core.vocabulary import Owner, Verdict
+from bot.core.vocabulary import Owner, Step, Verdict
 from bot.services.conversing import load_thread
 from bot.services.entities import (
     Agent,
@@ -121,7 +121,9 @@ async def case_summary(tx: UnitOfWork, case: Case, now: datetime) -> Json:
 
 def sla(case: Case, now: datetime) -> Json:
     """What was promised by when, and whether it was missed."""
-    responded, settled = case.first_response_at or now, case.resolved_at or now
+    settled = case.resolved_at or now
+    # What was settled in another way than by an answer here, on the phone for example, is not late for ever after.
+    responded = case.first_response_at or settled
     late = responded > case.first_response_due or settled > case.resolution_due
     return {
         "first_response_due": instant(case.first_response_due),
@@ -209,9 +211,11 @@ def _check_in(check_in: CheckIn) -> Json:
 
 
 async def _steps(tx: UnitOfWork, case_id: str) -> Json:
+    rows = {row.step: row for row in await tx.all(CaseStep, case_id=case_id)}
     return {
-        row.step.value: {"state": row.state.value, "at": instant(row.at), "by": row.by or None, "note": row.note}
-        for row in await tx.all(CaseStep, case_id=case_id)
+        step.value: {"state": row.state.value, "at": instant(row.at), "by": row.by or None, "note": row.note}
+        for step in Step
+        if (row := rows.get(step)) is not None
     }
 
 
