@@ -24,6 +24,7 @@ COMPLAINT_INTENTS = frozenset({"complaint", "threat_or_safety"})
 SATISFIED_INTENTS = frozenset({"satisfied", "thanks"})
 HUMAN_INTENTS = frozenset({"ask_for_person", "call_me_back", "threat_or_safety"})
 
+_LAST_WORDS = SATISFIED_INTENTS | {"goodbye", "affirm"}
 _NOT_ABOUT_THE_SERVICE = {"opt_out": Verdict.OPTED_OUT, "wrong_person": Verdict.UNREACHABLE}
 _MASKS = {"hedge", "faint_praise", "minimiser"}
 _MIN_TEXT_P, _MAX_TEXT_P = 0.01, 0.99
@@ -105,15 +106,21 @@ def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) 
     """What to do now, given what was last asked.
 
     An unsure reading gets one soft question and never a second: the answer to it is believed (voice, rule 5). A hand
-    is offered once, too.
+    is offered once, too. Where nothing was asked, plain thanks are left as the last word, and what makes no sense is
+    met with an open ear.
     """
-    if reading.intent in HUMAN_INTENTS and reading.intent_confidence >= _INTENT_TRUSTED:
+    understood = reading.intent_confidence >= _INTENT_TRUSTED
+    if reading.intent in HUMAN_INTENTS and understood:
         return NextStep.RECOVER
     if awaited is AwaitedAnswer.FOLLOW_UP:
         return NextStep.FOLLOW_UP
     if assessment.verdict in (Verdict.COMPLAINT, Verdict.MASKED):
         return NextStep.RECOVER
-    if awaited is AwaitedAnswer.NOTHING and reading.intent in SATISFIED_INTENTS:
+    if awaited is AwaitedAnswer.FIRST_WORDS and not (reading.intent == "satisfied" and understood):
+        return NextStep.LISTEN
+    if awaited is AwaitedAnswer.NOTHING and not understood:
+        return NextStep.LISTEN
+    if awaited is AwaitedAnswer.NOTHING and reading.intent in _LAST_WORDS:
         return NextStep.STAY_SILENT
     if assessment.verdict is Verdict.LUKEWARM:
         if assessment.failure is not Failure.NONE and awaited is not AwaitedAnswer.HAND_OFFERED:

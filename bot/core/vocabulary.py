@@ -83,6 +83,7 @@ class NextStep(StrEnum):
     RECOVER = "recover"
     FOLLOW_UP = "follow_up"
     STAY_SILENT = "stay_silent"
+    LISTEN = "listen"
 
 
 class Failure(StrEnum):
@@ -102,8 +103,12 @@ class Failure(StrEnum):
 
 
 class AwaitedAnswer(StrEnum):
-    """What the bot asked last in a conversation, and so what the next reply answers."""
+    """What the bot asked last in a conversation, and so what the next reply answers.
 
+    `first_words`: nothing was ever said to this customer here; they begin.
+    """
+
+    FIRST_WORDS = "first_words"
     NOTHING = "none"
     CHECK_IN = "check_in"
     SOFT_QUESTION = "soft_question"

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.core import cases as life
 from bot.core.authority import Money, check_grant
 from bot.core.errors import Conflict, NotFound, Refused
-from bot.core.vocabulary import Author, CaseState, GrantKind, MessageKind, Owner, Step, StepState
+from bot.core.vocabulary import Author, AwaitedAnswer, CaseState, GrantKind, MessageKind, Owner, Step, StepState
 from bot.services import follow_up
 from bot.services.conversing import Thread, load_thread, move_owner, say
 from bot.services.entities import (
@@ -88,6 +88,7 @@ class CaseDesk:
                 author_name=work.agent.name,
                 now=work.now,
             )
+            work.thread.conversation.awaited = AwaitedAnswer.NOTHING
             await self._responded(work)
             work.note("replied")
             await tx.commit()

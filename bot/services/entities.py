@@ -145,7 +145,7 @@ class Conversation:
     owner: Owner = Owner.BOT
     agent_id: str | None = None
     version: int = 1
-    awaited: AwaitedAnswer = AwaitedAnswer.NOTHING
+    awaited: AwaitedAnswer = AwaitedAnswer.FIRST_WORDS
     check_in_id: str | None = None
     case_id: str | None = None
     handoff_message_id: str | None = None

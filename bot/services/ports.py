@@ -191,6 +191,14 @@ class Ledger(Protocol):
         ...
 
 
+class Leftovers(Protocol):
+    """What has done its service and says nothing about anybody's recovery."""
+
+    async def forget(self, now: datetime) -> int:
+        """Delete old hints of change, kept answers, expired logins, visits and done tasks; how many rows that were."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` rolls everything back."""
 
@@ -212,6 +220,11 @@ class UnitOfWork(Protocol):
     @property
     def ledger(self) -> Ledger:
         """Questions about all service events."""
+        ...
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What may be forgotten."""
         ...
 
     @property

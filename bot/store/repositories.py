@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, func, literal, select, tuple_, update
+from sqlalchemy import CursorResult, Select, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -260,3 +260,21 @@ class LedgerRepository:
             )
         events = list((await self._session.scalars(query)).all())
         return EventPage(events[:limit], events[limit - 1].id if len(events) > limit else None)
+
+
+class LeftoverRepository:
+    """See `bot.services.ports.Leftovers`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def forget(self, now: datetime) -> int:
+        """Hints are for open pages, kept answers for a day of retries, done tasks for a week of questions."""
+        old = (
+            delete(t.changes).where(t.changes.c.at < now - timedelta(hours=1)),
+            delete(t.kept_answers).where(t.kept_answers.c.at < now - timedelta(days=1)),
+            delete(t.logins).where(t.logins.c.expires_at < now),
+            delete(t.web_visits).where(t.web_visits.c.expires_at < now),
+            delete(t.tasks).where(t.tasks.c.state.in_(("done", "gone")), t.tasks.c.due_at < now - timedelta(days=7)),
+        )
+        return sum([await _changed_rows(self._session, statement) for statement in old])

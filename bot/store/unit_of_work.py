@@ -20,6 +20,7 @@ from bot.store.repositories import (
     ChangeRepository,
     ConversationRepository,
     LedgerRepository,
+    LeftoverRepository,
     TaskRepository,
 )
 from bot.store.tables import map_entities
@@ -27,14 +28,16 @@ from bot.store.tables import map_entities
 T = TypeVar("T")
 
 _BUSY_SECONDS = 30
+# Parameters stay out of error messages: they are customers' words and numbers.
+_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
 
 
 def create_engine(url: str) -> AsyncEngine:
     """An engine for `sqlite+aiosqlite:///…` (WAL, foreign keys, full sync) or `postgresql+asyncpg://…`."""
     map_entities()
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=10, max_overflow=20)
+        return create_async_engine(url, pool_pre_ping=True, **_POOL)
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_POOL)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -93,6 +96,7 @@ class SqlUnitOfWork:
         self.cases = CaseRepository(session)
         self.changes = ChangeRepository(session)
         self.ledger = LedgerRepository(session)
+        self.leftovers = LeftoverRepository(session)
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""

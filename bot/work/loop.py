@@ -61,6 +61,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is left to its lease."""
+        tidying = asyncio.create_task(self._tidy_hourly())
         try:
             while True:
                 self._woken.clear()
@@ -68,9 +69,19 @@ class Worker:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
         finally:
-            for running in self._running:
+            for running in (tidying, *self._running):
                 running.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(tidying, *self._running, return_exceptions=True)
+
+    async def _tidy_hourly(self) -> None:
+        while True:
+            try:
+                async with self._shop.store() as tx:
+                    await tx.leftovers.forget(self._shop.clock())
+                    await tx.commit()
+            except Exception as error:
+                log.warning("tidying failed", error=type(error).__name__)
+            await asyncio.sleep(3600)
 
     async def drain(self) -> int:
         """Work off everything due now, one after the other, and say how many tasks that were (for tests)."""

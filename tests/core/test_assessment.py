@@ -221,7 +221,17 @@ def test_unsure_asks_softly_once_and_never_twice() -> None:
     """A second "fine" is believed and thanked."""
     assert step(FINE_I_GUESS) is NextStep.ASK_SOFTLY
     assert step(FINE_I_GUESS, AwaitedAnswer.SOFT_QUESTION) is NextStep.CLOSE_WARMLY
-    assert step(FINE_I_GUESS, AwaitedAnswer.NOTHING) is NextStep.CLOSE_WARMLY
+
+
+def test_where_nothing_was_asked_thanks_are_the_last_word_and_riddles_meet_an_open_ear() -> None:
+    """Silence only for what is surely a goodbye; a stranger's first words are always answered."""
+    thanks = Reading("thanks", p=0.02, intent="thanks", intent_confidence=0.9)
+
+    assert step(thanks, AwaitedAnswer.NOTHING) is NextStep.STAY_SILENT
+    assert step(replace(thanks, intent_confidence=0.3), AwaitedAnswer.NOTHING) is NextStep.LISTEN
+    assert step(thanks, AwaitedAnswer.FIRST_WORDS) is NextStep.LISTEN
+    assert step(replace(thanks, intent="satisfied"), AwaitedAnswer.FIRST_WORDS) is NextStep.CLOSE_WARMLY
+    assert step(Reading("it was cold", p=0.9), AwaitedAnswer.FIRST_WORDS) is NextStep.RECOVER
 
 
 def test_a_passing_remark_gets_an_offer_and_not_a_question() -> None:
