@@ -14,6 +14,9 @@ from bot.services.entities import Agent
 
 from .conftest import PASSWORD, Town
 
+# The door asks nothing of a database that one kind could answer differently from another.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 PAGES = ["/desk", "/desk/", "/desk/cases/c-1", "/desk/ledger", "/desk/customers/c-1"]
 STREAMS = ["/desk/events", "/desk/cases/c-1/events"]
 FORMS = [
@@ -23,6 +26,7 @@ FORMS = [
 ]
 
 
+@on_sqlite
 async def test_no_route_of_the_desk_is_reached_without_a_login(town: Town) -> None:
     """Every route there is: pages and forms lead to the login, streams and fragments say 401."""
     browser = await town.stranger()
@@ -41,6 +45,7 @@ async def test_no_route_of_the_desk_is_reached_without_a_login(town: Town) -> No
     assert {answer.status for answer in scripts} == {401}
 
 
+@on_sqlite
 async def test_the_list_of_routes_above_is_complete(town: Town) -> None:
     """A route that is added to the desk must be added to the test of the door."""
     tried = {re.sub("/c-1", "/{id}", path) for path in (*PAGES, *STREAMS, *FORMS)}
@@ -54,6 +59,7 @@ async def test_the_list_of_routes_above_is_complete(town: Town) -> None:
     assert unnamed - {"/desk/login"} <= tried
 
 
+@on_sqlite
 async def test_the_right_password_opens_a_session_and_leads_back(town: Town) -> None:
     """The cookie is for HTTP only and for our own pages; the agent lands where they were going."""
     browser = await town.stranger()
@@ -71,6 +77,7 @@ async def test_the_right_password_opens_a_session_and_leads_back(town: Town) -> 
     assert (await browser.get("/desk")).headers["Cache-Control"] == "no-store"
 
 
+@on_sqlite
 async def test_in_production_the_cookie_travels_over_https_only(town: Town) -> None:
     """Secure, and with the prefix that binds it to this host."""
     browser = await town.stranger(production=True)
@@ -82,6 +89,7 @@ async def test_in_production_the_cookie_travels_over_https_only(town: Town) -> N
     assert (cookie["secure"], cookie["path"]) == (True, "/")
 
 
+@on_sqlite
 async def test_a_wrong_password_is_told_plainly_and_the_email_stays(town: Town) -> None:
     """Nothing says whether the e-mail is known."""
     browser = await town.stranger()
@@ -95,6 +103,7 @@ async def test_a_wrong_password_is_told_plainly_and_the_email_stays(town: Town) 
     assert "do not belong together" in await unknown.text()
 
 
+@on_sqlite
 async def test_guessing_is_slowed_down_and_says_for_how_long(town: Town) -> None:
     """Five failures for one e-mail from one place; others may still come in."""
     browser = await town.stranger()
@@ -113,6 +122,7 @@ async def test_guessing_is_slowed_down_and_says_for_how_long(town: Town) -> None
     assert (await browser.post("/desk/login", data=right, allow_redirects=False)).status == 303
 
 
+@on_sqlite
 async def test_a_form_from_another_website_is_refused(town: Town) -> None:
     """The login included: nobody is signed in to somebody else's account."""
     browser = await town.stranger()
@@ -127,6 +137,7 @@ async def test_a_form_from_another_website_is_refused(town: Town) -> None:
     assert answer.status == 303
 
 
+@on_sqlite
 async def test_signing_out_ends_the_session_on_the_server(town: Town) -> None:
     """The cookie is worth nothing afterwards, even where it was kept."""
     sam = await town.signed_in()
@@ -139,6 +150,7 @@ async def test_signing_out_ends_the_session_on_the_server(town: Town) -> None:
     assert (await sam.browser.get("/desk", allow_redirects=False)).status == 303
 
 
+@on_sqlite
 async def test_an_agent_who_left_is_out_at_once(town: Town) -> None:
     """Deactivating an agent ends what they have open."""
     sam = await town.signed_in()
@@ -170,6 +182,7 @@ def test_the_way_back_after_login_never_leaves_the_desk(wanted: str | None) -> N
     assert safe_next(wanted) == "/desk"
 
 
+@on_sqlite
 async def test_the_demos_accounts_are_shown_on_this_machine_only(town: Town, tmp_path: Path) -> None:
     """Not behind a proxy, not in production, not to Twilio's users."""
     accounts = {"desk": [{"email": "demo@example.com", "password": "demo password", "role": "agent"}]}
