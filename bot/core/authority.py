@@ -42,7 +42,7 @@ def check_grant(amount: Money, *, already: Decimal, role: Role, currency: str) -
     if already + amount.value > limit:
         left = max(Decimal(0), limit - already)
         raise BeyondAuthority(
-            f"{amount.value} {currency} is more than you may grant on this case ({left} {currency} left of {limit}); "
-            "ask a supervisor to grant it",
+            f"{amount.value:.2f} {currency} is more than you may grant on this case "
+            f"({left:.2f} {currency} left of {limit:.2f}); ask a supervisor to grant it",
             field="amount",
         )

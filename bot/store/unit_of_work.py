@@ -73,7 +73,9 @@ class SqlStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._reading = engine.execution_options(afterword_read_only=True)
+        # A page is read from one moment: SQLite's readers see a snapshot by themselves, PostgreSQL's when asked.
+        snapshot = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reading = engine.execution_options(afterword_read_only=True, **snapshot)
 
     @asynccontextmanager
     async def __call__(self, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:
@@ -109,7 +111,7 @@ class SqlUnitOfWork:
             raise NotFound(f"there is no {kind.__name__.lower()} {id!r}")
         return entity
 
-    async def one(self, kind: type[T], **equal: Any) -> T | None:
+    async def one(self, kind: type[T], /, **equal: Any) -> T | None:
         """The only or first entity whose attributes equal these."""
         found = await self.all(kind, limit=1, **equal)
         return found[0] if found else None
@@ -117,6 +119,7 @@ class SqlUnitOfWork:
     async def all(
         self,
         kind: type[T],
+        /,
         *,
         order_by: str | None = None,
         descending: bool = False,
