@@ -240,13 +240,14 @@ class UnitOfWork(Protocol):
         """The entity with this primary key. Raises NotFound."""
         ...
 
-    async def one(self, kind: type[T], **equal: Any) -> T | None:
+    async def one(self, kind: type[T], /, **equal: Any) -> T | None:
         """The only or first entity whose attributes equal these."""
         ...
 
     async def all(
         self,
         kind: type[T],
+        /,
         *,
         order_by: str | None = None,
         descending: bool = False,

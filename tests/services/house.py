@@ -21,7 +21,6 @@ from tests.conftest import Clock, FakeChannel, FakeDialogue
 PHONE = "+447700900001"
 CONTENT = Reading("lovely", p=0.02, intent="satisfied", intent_confidence=0.9)
 UNHAPPY = Reading("an hour for a soup", p=0.9, intent="complaint", intent_confidence=0.9, failure="wait")
-UNHAPPY_STEPS = frozenset({NextStep.RECOVER})
 
 
 def robin(**changed: Any) -> ServedCustomer:
@@ -120,15 +119,15 @@ class House:
 
     async def conversation(self) -> Conversation:
         """The only conversation."""
-        [conversation] = await self.all(Conversation)
-        return conversation  # type: ignore[no-any-return]
+        conversation: Conversation = await self.one(Conversation)
+        return conversation
 
-    async def all(self, kind: type[Any], **equal: Any) -> list[Any]:
+    async def all(self, kind: type[Any], /, **equal: Any) -> list[Any]:
         """Every entity of a kind, as it stands now."""
         async with self.shop.store(read_only=True) as tx:
             return await tx.all(kind, **equal)
 
-    async def one(self, kind: type[Any], **equal: Any) -> Any:
+    async def one(self, kind: type[Any], /, **equal: Any) -> Any:
         """The only entity like this, as it stands now."""
         [entity] = await self.all(kind, **equal)
         return entity
