@@ -10,8 +10,9 @@ from typing import Any
 
 from bot.core.errors import Conflict, Refused
 from bot.core.vocabulary import Medium
-from bot.services.conversing import conversation_at
+from bot.services.conversing import UNKNOWN_CUSTOMER, conversation_at
 from bot.services.entities import (
+    Case,
     CheckIn,
     Consent,
     ContactPoint,
@@ -140,7 +141,7 @@ async def recognise(tx: UnitOfWork, served: ServedCustomer, now: datetime) -> Cu
     point = await tx.one(ContactPoint, medium=Medium.SMS, address=served.phone) if served.phone else None
     if customer is None and point is not None:
         owner = await tx.get(Customer, point.customer_id)
-        if owner.external_id in (None, served.external_id):
+        if owner.external_id is None or served.external_id in (None, owner.external_id):
             customer = owner
     if customer is None:
         customer = Customer(name=served.name, created_at=now)
@@ -150,11 +151,23 @@ async def recognise(tx: UnitOfWork, served: ServedCustomer, now: datetime) -> Cu
     if served.phone and point is None:
         tx.add(ContactPoint(customer_id=customer.id, medium=Medium.SMS, address=served.phone))
     elif point is not None and point.customer_id != customer.id:
-        raise Refused("this phone number belongs to another customer; correct one of the two", field="customer.phone")
+        await _adopt(tx, customer, await tx.get(Customer, point.customer_id))
     for medium, granted in served.consent.items():
         tx.add(Consent(customer_id=customer.id, medium=medium, granted=granted, source="service event", at=now))
     await tx.flush()
     return customer
+
+
+async def _adopt(tx: UnitOfWork, customer: Customer, other: Customer) -> None:
+    """Someone who wrote to us before we knew whose phone it was: their thread and their case become the customer's."""
+    if other.external_id is not None or other.name != UNKNOWN_CUSTOMER:
+        raise Refused("this phone number belongs to another customer; correct one of the two", field="customer.phone")
+    kinds: tuple[type[Any], ...] = (ContactPoint, Conversation, Consent, Case)
+    for kind in kinds:
+        for theirs in await tx.all(kind, customer_id=other.id):
+            theirs.customer_id = customer.id
+    await tx.flush()
+    await tx.delete(other)
 
 
 def _update(customer: Customer, served: ServedCustomer) -> None:
