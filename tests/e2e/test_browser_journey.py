@@ -50,7 +50,7 @@ def test_from_the_start_page_to_a_closed_case(visits: Visits, house: House) -> N
     expect(desk.get_by_text("A long wait")).to_be_visible()
 
     desk.get_by_role("button", name="Claim this case").click()
-    expect(desk.get_by_text("The case is yours.")).to_be_visible()
+    expect(desk.get_by_text("The case is yours.", exact=True)).to_be_visible()
     desk.get_by_label("Reply").fill("Dana, this is Sam. Lunch is on us, and the next table is yours at once.")
     desk.get_by_role("button", name="Send").click()
     bubble(desk, re.compile("this is Sam"))

@@ -82,7 +82,7 @@ def test_a_claimed_case_with_everything_unfolded(visits: Visits, case: str) -> N
     """The forms, a refusal beside its field, and the folds."""
     desk = visits.desk(f"/desk/cases/{case}", width=320)
     desk.get_by_role("button", name="Claim this case").click()
-    expect(desk.get_by_text("The case is yours.")).to_be_visible()
+    expect(desk.get_by_text("The case is yours.", exact=True)).to_be_visible()
     desk.locator("#grant > summary").click()
     desk.get_by_label(re.compile("^Amount")).fill("9999")
     desk.get_by_role("button", name="Grant", exact=True).click()
@@ -139,7 +139,7 @@ def test_persian_reads_from_right_to_left(visits: Visits, house: House) -> None:
     box, window = panel.bounding_box(), chat.viewport_size
     assert box is not None
     assert window is not None
-    assert 0 <= box["x"]
+    assert box["x"] >= 0
     assert box["x"] + box["width"] <= window["width"]
     chat.get_by_label("پیامی بنویسید").fill(PERSIAN)
     chat.keyboard.press("Enter")
