@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test check lint types contract bot-check unit e2e setup web screenshots bench chaos clean help
+.PHONY: run test tests check lint types contract train setup web screenshots bench clean help
 
 BEGUN := $(shell date +%s.%N)
 TOOLS := .tools
@@ -14,6 +14,10 @@ PYENV_PYTHON := $(shell ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[23]*/bi
 export UV_PYTHON ?= $(shell $(UV) python find --no-python-downloads 3.12 2>/dev/null || echo $(or $(PYENV_PYTHON),3.12))
 export RASA_TELEMETRY_ENABLED := false
 IN := $(UV) run --frozen --no-sync
+# Node 20 or newer from the path; where there is none, it is installed into the environment from the package registry.
+NODE := $(shell command -v npm >/dev/null 2>&1 && [ "$$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ] 2>/dev/null && echo yes)
+GROUPS := $(if $(NODE),,--group node)
+NPM := cd web && PATH="$(if $(NODE),,$(CURDIR)/.venv/bin:)$$PATH" npm
 SYNCED := .venv/.synced
 BUILT := bot/edge/static/dist/.built
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
@@ -24,7 +28,7 @@ help:  ## these lines
 run: setup web  ## set everything up, start it, print the addresses; Ctrl-C stops it
 	@AFTERWORD_BEGUN=$(BEGUN) $(IN) afterword up
 
-test: setup web check unit e2e  ## set up what is missing and run every check
+test: setup web check tests  ## set up what is missing and run every check
 
 setup: $(SYNCED)
 
@@ -37,38 +41,33 @@ $(TOOLS)/uv/bin/uv:
 
 $(SYNCED): pyproject.toml uv.lock $(filter $(TOOLS)/%,$(UV))
 	@echo "… Installing the locked environment"
-	@$(UV) sync --frozen --quiet || { echo "make: the environment could not be installed; is the package registry reachable?" >&2; exit 1; }
+	@$(UV) sync --frozen --quiet $(GROUPS) || { echo "make: the environment could not be installed; is the package registry reachable?" >&2; exit 1; }
 	@touch $@
 
 $(BUILT): $(WEB_SOURCES) | $(SYNCED)
 	@echo "… Building the web chat widget and the desk's script"
-	@if ! command -v npm >/dev/null 2>&1 || [ "$$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -lt 20 ]; then \
-	  $(UV) sync --frozen --quiet --group node; export PATH="$(CURDIR)/.venv/bin:$$PATH"; fi; \
-	cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
+	@$(NPM) ci --no-audit --no-fund --silent
+	@$(NPM) run --silent build
 	@touch $@
 
-check: lint types contract bot-check  ## style, types, the import contract, the bot's data
+check: lint types contract  ## style, types, the import contract
 
-lint:
+lint: setup
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 
-types:
+types: setup
 	$(IN) mypy
 
-contract:
+contract: setup
 	$(IN) lint-imports
 
-bot-check: setup  ## validate the bot's data, train it, and test its stories and its understanding
+train: setup  ## train the bot if what it is made from changed
 	$(IN) afterword train
-	$(IN) rasa test core --stories tests/stories --fail-on-prediction-errors --out var/results --model models/afterword.tar.gz
-	$(IN) afterword check-understanding
 
-unit: setup web
-	$(IN) pytest -m "not e2e and not browser"
-
-e2e: setup web
-	$(IN) pytest -m "e2e or browser"
+tests: setup web train  ## every test; the bot is validated, trained and tested by tests/nlu/test_trained_bot.py
+	$(NPM) test --silent
+	$(IN) pytest
 
 screenshots: setup web  ## take the pictures of docs/ anew
 	$(IN) python -m tests.e2e.screenshots

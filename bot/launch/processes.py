@@ -23,12 +23,13 @@ _GRACE = 10.0
 
 @dataclass(slots=True)
 class Program:
-    """One process: how it is started, and the address that answers 200 once it is ready."""
+    """One process: how it is started, the address that answers 200 once it is ready, and the setting of its port."""
 
     name: str
     arguments: Sequence[str]
     ready_url: str
     port: int
+    setting: str
     process: asyncio.subprocess.Process | None = field(default=None)
     restarts: int = 0
 
@@ -43,7 +44,7 @@ def must_be_free(host: str, programs: Sequence[Program]) -> None:
             except OSError as error:
                 raise Unusable(
                     f"port {program.port}, which {program.name} needs, is taken ({error.strerror}). Stop what listens "
-                    f"there, or choose another with AFTERWORD_{program.name.upper()}_PORT (edge: AFTERWORD_PORT)."
+                    f"there, or choose another with {program.setting}."
                 ) from error
 
 

@@ -28,7 +28,7 @@ def ensure_model(root: Path, logs: Path) -> bool:
     models.mkdir(exist_ok=True)
     log = logs / "train.log"
     with step("Training the bot (its data changed)"):
-        _rasa(["data", "validate"], root, log)
+        # Rasa validates the data itself before it trains.
         _rasa(["train", "--fixed-model-name", MODEL, "--out", "models"], root, log)
     stamp.write_text(made_from)
     return True

@@ -79,14 +79,18 @@ def _programs(settings: Settings) -> list[Program]:
             ("bot.rasa_compat", "actions", "--port", str(actions)),
             f"http://127.0.0.1:{actions}/health",
             actions,
+            "AFTERWORD_ACTIONS_URL",
         ),
         Program(
             "rasa",
             ("bot.rasa_compat", "run", "--port", str(rasa), "--model", model),
             f"{settings.rasa_url}/",
             rasa,
+            "AFTERWORD_RASA_URL",
         ),
-        Program("edge", ("bot", "edge"), f"http://{settings.host}:{settings.port}/readyz", settings.port),
+        Program(
+            "edge", ("bot", "edge"), f"http://{settings.host}:{settings.port}/readyz", settings.port, "AFTERWORD_PORT"
+        ),
     ]
 
 
