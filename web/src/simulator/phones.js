@@ -1,3 +1,5 @@
+const speaks = (language) => (navigator.languages ?? []).some((tag) => tag.split("-")[0] === language.split("-")[0]);
+
 /** The phones of the simulator: who there is, what each has sent and received, and what waits unread. */
 export class Phones {
   people = [];
@@ -17,7 +19,7 @@ export class Phones {
     const known = new Set(people.map((person) => person.phone));
     const byHand = this.people.filter((person) => person.stranger && !known.has(person.phone));
     this.people = [...people.map((person) => ({ ...person, unread: this.#unreadOf(person) })), ...byHand];
-    this.current ??= this.people[0]?.phone ?? null;
+    this.current ??= (this.people.find(({ language }) => language && speaks(language)) ?? this.people[0])?.phone ?? null;
   }
 
   addStranger(phone) {

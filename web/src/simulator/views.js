@@ -1,7 +1,7 @@
 import { html, nothing, svg } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 
-const LANGUAGES = { en: "English", tr: "Türkçe", el: "Ελληνικά", fa: "فارسی", sr: "Srpski", es: "Español", de: "Deutsch" };
+const LANGUAGES = { en: "English", tr: "Türkçe", el: "Ελληνικά", fa: "فارسی", sr: "Srpski", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", es: "Español", de: "Deutsch" };
 const STATUS = { queued: "Queued", accepted: "Queued", sending: "Sending", sent: "Sent", delivered: "Delivered", received: "Sent", read: "Read", undelivered: "Not delivered", failed: "Not delivered" };
 const ANSWERS = {
   en: ["It was lovely, thank you", "fine i guess", "Good food but we waited almost an hour", "Can someone call me?", "STOP"],
@@ -9,6 +9,7 @@ const ANSWERS = {
   el: ["Όλα υπέροχα, ευχαριστώ", "καλά ήταν", "Ωραίο φαγητό, αλλά περιμέναμε σχεδόν μία ώρα", "ΣΤΟΠ"],
   fa: ["عالی بود، ممنون", "بد نبود", "غذا خوب بود ولی نزدیک یک ساعت منتظر ماندیم", "لغو"],
   sr: ["Sve je bilo divno, hvala", "pa dobro", "Hrana je dobra, ali smo čekali skoro sat vremena", "STOP"],
+  "sr-Cyrl": ["Све је било дивно, хвала", "па добро", "Храна је добра, али смо чекали скоро сат времена", "СТОП"],
   es: ["Todo estupendo, gracias", "bueno, normal", "Rico, pero esperamos casi una hora", "STOP"],
   de: ["Es war wunderbar, danke", "ging so", "Essen gut, aber wir haben fast eine Stunde gewartet", "STOP"],
 };
@@ -33,6 +34,10 @@ function localClock(zone) {
   }
 }
 
+const about = (person) =>
+  [LANGUAGES[person.language] ?? person.language, person.stranger ? person.phone : localClock(person.time_zone)].filter(Boolean);
+const answersOf = ({ language }) => ANSWERS[language] ?? ANSWERS[language?.split("-")[0]] ?? ANSWERS.en;
+
 export function peopleView({ phones }, act) {
   return html`<section aria-labelledby="people-title">
     <h2 id="people-title">Customers</h2>
@@ -41,7 +46,7 @@ export function peopleView({ phones }, act) {
         <button type="button" aria-pressed=${person.phone === phones.current} @click=${() => act.choose(person.phone)}>
           <span class="face" aria-hidden="true">${initials(person.name)}</span>
           <span><span class="who" dir="auto">${person.name}</span><br>
-            <span class="about">${[LANGUAGES[person.language] ?? person.language, person.stranger ? person.phone : localClock(person.time_zone)].filter(Boolean).join(" · ")}</span></span>
+            <span class="about">${about(person).map((part, index) => html`${index ? " · " : ""}<bdi>${part}</bdi>`)}</span></span>
           ${person.unread ? html`<span class="count">${person.unread}<span class="hush"> new</span></span>` : nothing}
         </button></li>`)}
     </ul>
@@ -66,7 +71,7 @@ export function phoneView({ phones, business, sending, problem, broken }, act) {
     </div>
     ${problem ? html`<p class="flash bad" role="alert">${problem}</p>` : nothing}
     ${broken ? html`<p class="flash warn" role="status">The live line broke. Asking again every few seconds.</p>` : nothing}
-    <div class="quick" role="group" aria-label="Ready answers">${(ANSWERS[person.language] ?? ANSWERS.en).map((text) => html`<button type="button" dir="auto" @click=${() => act.write(text)}>${text}</button>`)}</div>
+    <div class="quick" role="group" aria-label="Ready answers">${answersOf(person).map((text) => html`<button type="button" dir="auto" @click=${() => act.write(text)}>${text}</button>`)}</div>
     <form @submit=${act.submit} @keydown=${act.submitOnEnter}>
       <textarea class="input" name="body" rows="1" maxlength="1600" dir="auto" aria-label=${`Write as ${person.name}`} placeholder="Text message"></textarea>
       <button class="button primary send" aria-label="Send" ?disabled=${sending}><svg class="flip" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${svg`<path d="M4 12h14M12 5.5l6.500 6.500-6.500 6.500"/>`}</svg></button>
@@ -88,7 +93,7 @@ export function worldView({ phones, sites, outcome, worldProblem, faulted }, act
   const known = phones.people.filter((person) => !person.stranger);
   return html`<div class="world">
     <form class="card stack" @submit=${act.finish}>
-      <div class="stack tight"><h1>A service has just finished</h1>
+      <div class="stack tight"><h2 class="title">A service has just finished</h2>
         <p class="quiet small">The business’s own system reports it; Afterword decides whether, when and how to ask.</p></div>
       <div class="fields">
         <div class="field"><label for="customer">Customer</label><select class="input" id="customer" name="phone" @change=${(event) => act.choose(event.target.value)}>
@@ -114,11 +119,14 @@ export function worldView({ phones, sites, outcome, worldProblem, faulted }, act
   </div>`;
 }
 
+const said = ({ state, due_at }) =>
+  state === "planned" && due_at ? `Check-in planned for ${clock(due_at)}.` : `Check-in ${state.replaceAll("_", " ")}.`;
+
 function outcomeView({ event, channel }) {
   const checkIn = event.check_in;
   const trace = checkIn?.trace ?? [];
   const asked = checkIn && !["skipped", "failed"].includes(checkIn.state);
-  return html`<div class="stack tight"><p class=${`flash ${asked ? "good" : "warn"}`}><span>${!checkIn ? "Recorded." : asked ? `Check-in ${checkIn.state}${checkIn.due_at ? `, due ${clock(checkIn.due_at)}` : ""}.` : "Nobody is asked this time."}
+  return html`<div class="stack tight"><p class=${`flash ${asked ? "good" : "warn"}`}><span>${!checkIn ? "Recorded." : asked ? said(checkIn) : "Nobody is asked this time."}
       ${channel === "webchat" ? html` <a href="/demo">Open the demo site</a> as this customer to answer.` : nothing}</span></p>
     ${trace.length ? html`<details class="fold"><summary class="small">Why</summary><ul class="trace">${trace.map((step) => html`<li>${step.rule.replaceAll("_", " ")}: ${step.outcome}${step.reason ? html`, <span class="quiet">${step.reason}</span>` : nothing}</li>`)}</ul></details>` : nothing}
   </div>`;

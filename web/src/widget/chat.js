@@ -4,7 +4,7 @@ import { inkOn } from "./colour.js";
 import { Memory } from "./memory.js";
 import { ChatSession, subject } from "./session.js";
 import { styles } from "./styles.js";
-import { say, wordsFor } from "./words.js";
+import { localeFor, say, wordsFor } from "./words.js";
 
 const icon = (path, flip) => html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"
   stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" class=${flip ? "flip" : ""}>${path}</svg>`;
@@ -157,13 +157,13 @@ export class AfterwordChat extends LitElement {
   }
 
   #day({ day }, words) {
-    const format = new Intl.DateTimeFormat(words.language, { weekday: "long", day: "numeric", month: "long" });
+    const format = new Intl.DateTimeFormat(localeFor(words.language), { weekday: "long", day: "numeric", month: "long" });
     return html`<li class="day">${format.format(new Date(day))}</li>`;
   }
 
   #message({ message, turn, last }, words) {
     const mine = message.author === "customer";
-    const time = new Intl.DateTimeFormat(words.language, { hour: "2-digit", minute: "2-digit" }).format(new Date(message.at));
+    const time = new Intl.DateTimeFormat(localeFor(words.language), { hour: "2-digit", minute: "2-digit" }).format(new Date(message.at));
     const who = mine ? words.you : message.name || this.business;
     const state = mine && message.state ? words[message.state] : "";
     return html`<li class=${`${message.author} ${turn ? "turn" : ""} ${message.state ?? ""}`}>
