@@ -99,6 +99,8 @@ async def _judge(tx: UnitOfWork, thread: Thread, check_in: CheckIn, now: datetim
             undeliverable=any(message.delivery in _NEVER_ARRIVED for message in sent),
             asked_before=max(0, asked - 1),
             answered_before=answered,
+            waited_hours=(now - check_in.sent_at).total_seconds() / 3600 if check_in.sent_at else 0.0,
+            delivery=sent[0].delivery if sent else "",
         )
     )
     record = AssessmentRecord(

@@ -339,3 +339,19 @@ async def test_an_address_that_does_not_exist_is_a_problem_for_programs(api: Edg
 
     assert missing["status"] == 404
     assert "GET" in wrong["detail"]
+
+
+async def test_the_silence_ledger_holds_every_service_event_in_exactly_one_state(api: Edge, shop: Workshop) -> None:
+    """The counts add up to all of them, and a page of lines says where each stands and why."""
+    for number in range(3):
+        await api.post("/api/v1/service-events", {**LUNCH, "external_id": f"ledger-{number}"}, 201)
+
+    ledger = await api.get("/api/v1/silence-ledger?limit=2")
+    rest = await api.get(f"/api/v1/silence-ledger?limit=2&cursor={ledger['next']}")
+
+    assert ledger["total"] == sum(ledger["counts"].values()) == 3
+    assert ledger["counts"]["pending"] == 3
+    assert len({line["id"] for line in (*ledger["items"], *rest["items"])}) == 3
+    assert rest["next"] is None
+    assert (await api.get("/api/v1/silence-ledger?verdict=complaint"))["items"] == []
+    assert (await api.get("/api/v1/silence-ledger?verdict=furious", 422))["errors"][0]["field"] == "verdict"

@@ -206,6 +206,42 @@ class CaseList(View):
     """Pass it as `cursor` for the next page; null at the end."""
 
 
+class LedgerLine(View):
+    """One service event in the silence ledger, in exactly one state."""
+
+    id: str
+    external_id: str
+    kind: str
+    service: str
+    finished_at: Time
+    site: str
+    site_id: str
+    customer_id: str
+    customer_name: str
+    channel: Medium
+    verdict: Verdict
+    probability: float | None
+    signals: list[Signal]
+    failure: FailureView | None
+    check_in: CheckInState | None
+    check_in_due: Time | None
+    why: str
+    """What the check-in's decision trace says last."""
+    case_id: str | None
+    case_state: CaseState | None
+
+
+class LedgerView(View):
+    """The silence ledger: every service event stands in exactly one state."""
+
+    total: int
+    """Every service event; the counts add up to it."""
+    counts: dict[Verdict, int]
+    items: list[LedgerLine]
+    next: str | None
+    """Pass it as `cursor` for the next page; null at the end."""
+
+
 class ContactPointView(View):
     """One address of the customer."""
 

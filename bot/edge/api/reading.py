@@ -10,14 +10,15 @@ from aiohttp import web
 from pydantic_core import from_json
 
 from bot.core.errors import Refused
-from bot.core.vocabulary import CaseState
-from bot.edge.api.answers import Assessed, AssessedList, CaseList, CaseView, ConversationView
+from bot.core.vocabulary import CaseState, Verdict
+from bot.edge.api.answers import Assessed, AssessedList, CaseList, CaseView, ConversationView, LedgerView
 from bot.edge.api.operation import Answer, Operation, Parameter, answer, body_of
 from bot.edge.api.requests import TextsToAssess, TextToAssess
 from bot.edge.keys import SHOP
 from bot.services import resources
 from bot.services.assessing import Sample, assess_samples
-from bot.services.entities import Case
+from bot.services.entities import Case, ServiceEvent
+from bot.services.ledger import silence_ledger
 
 DEFAULT_PAGE, LONGEST_PAGE = 50, 200
 
@@ -39,6 +40,19 @@ async def list_cases(request: web.Request) -> web.Response:
         page = await tx.cases.page(state=state, site_id=query.get("site") or None, limit=limit, cursor=cursor)
         items = [await resources.case_summary(tx, case, shop.clock()) for case in page.cases]
     return answer({"items": items, "next": page.next})
+
+
+async def list_ledger(request: web.Request) -> web.Response:
+    """The silence ledger, the latest finished first, a page at a time."""
+    shop, query = request.config_dict[SHOP], request.query
+    verdict = one_of(Verdict, query.get("verdict"), "verdict")
+    limit, cursor = _limit(query.get("limit")), query.get("cursor") or None
+    async with shop.store(read_only=True) as tx:
+        if cursor is not None and await tx.find(ServiceEvent, cursor) is None:
+            raise Refused("not a cursor of this list; pass the `next` of an earlier answer", field="cursor")
+        site_id = query.get("site") or None
+        page = await silence_ledger(tx, verdict=verdict, site_id=site_id, limit=limit, cursor=cursor)
+    return answer({"total": page.total, "counts": page.counts, "items": page.lines, "next": page.next})
 
 
 async def get_case(request: web.Request) -> web.Response:
@@ -99,6 +113,7 @@ def _samples(texts: Sequence[TextToAssess]) -> list[Sample]:
 
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": DEFAULT_PAGE}
 _STATES = {"type": "string", "enum": [str(state) for state in CaseState]}
+_VERDICTS = {"type": "string", "enum": [str(verdict) for verdict in Verdict]}
 
 OPERATIONS = (
     Operation(
@@ -137,6 +152,21 @@ OPERATIONS = (
         parameters=(Parameter("id", "path", "The case's id.", {"type": "string"}),),
         answers=(Answer(200, "The case.", CaseView),),
         refuses=(404,),
+    ),
+    Operation(
+        "GET",
+        "/silence-ledger",
+        list_ledger,
+        "Read the silence ledger",
+        "Every service event in exactly one state, the latest finished first; the counts add up to all of them.",
+        "Silence ledger",
+        parameters=(
+            Parameter("verdict", "query", "Only events in this state.", _VERDICTS),
+            Parameter("site", "query", "Only events of this site.", {"type": "string"}),
+            Parameter("limit", "query", "How many at most.", _LIMIT),
+            Parameter("cursor", "query", "The `next` of the page before.", {"type": "string"}),
+        ),
+        answers=(Answer(200, "A page of the ledger.", LedgerView),),
     ),
     Operation(
         "POST",

@@ -33,6 +33,7 @@ _SIGNALS = {
     "refunded": "money was already returned",
     "new_service": "a service we have only just begun to offer",
     "new_staff": "staff who are new: {}",
+    "silence": "has not answered: {}",
     "unusual_silence": "silent, and usually is not: {}",
 }
 
@@ -42,7 +43,7 @@ CIRCUMSTANCES = frozenset(
         *("low_rating", "high_rating", "rating_against_text", "says_so", "says_well", "threat_or_safety"),
         "shorter_than_usual",
         *("slow_reply", "long_wait", "late", "remade", "rescheduled", "refunded", "new_service", "new_staff"),
-        "unusual_silence",
+        *("silence", "unusual_silence"),
     }
 )
 
