@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -99,9 +101,9 @@ class Worker:
             return True
         try:
             tasks = await self._claim(free)
-        except Exception:
+        except Exception as error:
             # The database is away or busy: what is due stays due, and we come back.
-            log.exception("claiming failed")
+            log.warning("claiming failed", reason=type(error).__name__, where=_where(error))
             await asyncio.sleep(1)
             return False
         for task in tasks:
@@ -142,9 +144,8 @@ class Worker:
         again = self._shop.clock() + timedelta(seconds=min(cap, 0.5 * 2 ** min(task.attempts, 20)))
         # Never the error's own text of a driver: it may quote a customer's words.
         reason = str(error) if isinstance(error, AfterwordError) else type(error).__name__
-        log.warning("task failed", kind=task.kind, task=task.id, attempts=task.attempts, reason=reason)
-        if not isinstance(error, AfterwordError):
-            log.debug("task failed", exc_info=error)
+        where = _where(error)
+        log.warning("task failed", kind=task.kind, task=task.id, attempts=task.attempts, reason=reason, where=where)
         with contextlib.suppress(Conflict):
             async with self._shop.store() as tx:
                 if task.attempts >= _MOST_ATTEMPTS and not unavailable:
@@ -152,3 +153,9 @@ class Worker:
                 else:
                     await tx.tasks.retry(task, at=again, error=reason)
                 await tx.commit()
+
+
+def _where(error: Exception) -> str:
+    """The innermost places an error came through; a whole traceback may show values, and so a customer's words."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
