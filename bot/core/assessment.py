@@ -11,11 +11,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bot.core.calibration import AS_SHIPPED, THRESHOLD, Calibration
 from bot.core.facts import Facts, operations_signals
 from bot.core.vocabulary import AwaitedAnswer, Failure, NextStep, Verdict
-
-THRESHOLD = 0.5
-"""At and above this probability of dissatisfaction a reply is recovered rather than thanked."""
 
 UNSURE_FROM = 0.3
 """From here to `THRESHOLD` the bot abstains and asks one soft question."""
@@ -82,9 +80,11 @@ class Assessment:
     signals: tuple[Signal, ...]
     failure: Failure = Failure.NONE
     failure_words: str = ""
+    uncalibrated: float | None = None
+    """The probability before what a site's own corrections have taught, which is what later corrections learn from."""
 
 
-def assess(reading: Reading, around: Circumstances, *, threshold: float = THRESHOLD) -> Assessment:
+def assess(reading: Reading, around: Circumstances, *, calibration: Calibration = AS_SHIPPED) -> Assessment:
     """Fuse a reading with its circumstances into an assessment. Pure: the same arguments give the same answer."""
     extra = (
         *_rating_signals(reading),
@@ -95,11 +95,22 @@ def assess(reading: Reading, around: Circumstances, *, threshold: float = THRESH
     )
     extra_signals = tuple(Signal(name, round(weight, 3), evidence) for name, weight, evidence in extra)
     text_p = min(max(reading.p, _MIN_TEXT_P), _MAX_TEXT_P)
-    probability = round(_sigmoid(_logit(text_p) + sum(signal.weight for signal in extra_signals)), 4)
+    uncalibrated = round(_sigmoid(_logit(text_p) + sum(signal.weight for signal in extra_signals)), 4)
+    probability = round(calibration.apply(uncalibrated), 4) if calibration != AS_SHIPPED else uncalibrated
     failure = _failure(reading, around.facts)
-    signals = tuple(sorted((*reading.signals, *extra_signals), key=lambda signal: -abs(signal.weight)))
-    verdict = _verdict(reading, probability, threshold)
-    return Assessment(verdict, probability, threshold, signals, failure, reading.failure_words)
+    learnt = _learnt(uncalibrated, probability)
+    signals = tuple(sorted((*reading.signals, *extra_signals, *learnt), key=lambda signal: -abs(signal.weight)))
+    verdict = _verdict(reading, probability, calibration.threshold)
+    return Assessment(
+        verdict, probability, calibration.threshold, signals, failure, reading.failure_words, uncalibrated
+    )
+
+
+def _learnt(before: float, after: float) -> tuple[Signal, ...]:
+    if before == after:
+        return ()
+    weight = _logit(min(max(after, 1e-4), 1 - 1e-4)) - _logit(min(max(before, 1e-4), 1 - 1e-4))
+    return (Signal("site_learnt", round(weight, 3), f"corrections here moved {before:.0%} to {after:.0%}"),)
 
 
 def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) -> NextStep:

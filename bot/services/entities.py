@@ -202,6 +202,35 @@ class AssessmentRecord:
     failure_words: str = ""
     intent: str = ""
     next_step: NextStep = NextStep.STAY_SILENT
+    uncalibrated: float | None = None
+    at: datetime
+
+
+@dataclass(kw_only=True)
+class VerdictLabel:
+    """What an agent said about one assessment: whether the customer really was unhappy."""
+
+    id: str = field(default_factory=new_id)
+    assessment_id: str
+    site_id: str | None
+    language: str
+    uncalibrated: float
+    unhappy: bool
+    by: str
+    at: datetime
+
+
+@dataclass(kw_only=True)
+class SiteCalibration:
+    """What the corrections in one language, at one site or everywhere (`site_id` None), have taught."""
+
+    id: str = field(default_factory=new_id)
+    language: str
+    site_id: str | None
+    slope: float
+    intercept: float
+    threshold: float
+    labels: int
     at: datetime
 
 

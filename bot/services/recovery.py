@@ -19,6 +19,7 @@ from bot.services.conversing import Thread, load_thread
 from bot.services.entities import AssessmentRecord, AuditEntry, ContactPoint, Message
 from bot.services.follow_up import FollowUpRecorded, record_answer
 from bot.services.handoff import HandedOff, hand_off
+from bot.services.learning import calibration_for
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
 
@@ -51,7 +52,9 @@ class Recovery:
             record = await tx.one(AssessmentRecord, message_id=message_id)
             if record is None:
                 message = await tx.get(Message, message_id)
-                assessment = assess(reading, await _circumstances(tx, thread, message))
+                language = thread.language(self._shop.rules)
+                calibration = await calibration_for(tx, language, thread.event.site_id if thread.event else None)
+                assessment = assess(reading, await _circumstances(tx, thread, message), calibration=calibration)
                 awaited = thread.conversation.awaited
                 step = next_step(assessment, reading, awaited)
                 record = _recorded(thread, message, assessment, reading, step, self._shop)
@@ -121,6 +124,7 @@ def _recorded(
         failure_words=assessment.failure_words,
         intent=reading.intent,
         next_step=step,
+        uncalibrated=assessment.uncalibrated,
         at=shop.clock(),
     )
 

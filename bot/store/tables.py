@@ -251,7 +251,33 @@ assessments = Table(
     _text("failure_words"),
     Column("intent", String(64), nullable=False),
     _coded("next_step", v.NextStep),
+    Column("uncalibrated", Float),
     _at("at"),
+)
+verdict_labels = Table(
+    "verdict_labels",
+    metadata,
+    _id(),
+    Column("assessment_id", String(64), ForeignKey("assessments.id"), nullable=False, unique=True),
+    Column("site_id", String(64)),
+    Column("language", String(16), nullable=False),
+    Column("uncalibrated", Float, nullable=False),
+    Column("unhappy", Boolean, nullable=False),
+    _text("by"),
+    _at("at"),
+)
+site_calibrations = Table(
+    "site_calibrations",
+    metadata,
+    _id(),
+    Column("language", String(16), nullable=False),
+    Column("site_id", String(64)),
+    Column("slope", Float, nullable=False),
+    Column("intercept", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("labels", Integer, nullable=False),
+    _at("at"),
+    UniqueConstraint("language", "site_id"),
 )
 cases = Table(
     "cases",
@@ -454,6 +480,8 @@ _MAPPED: list[tuple[type[Any], Table]] = [
     (e.Message, messages),
     (e.Delivery, deliveries),
     (e.AssessmentRecord, assessments),
+    (e.VerdictLabel, verdict_labels),
+    (e.SiteCalibration, site_calibrations),
     (e.CaseStep, case_steps),
     (e.TimelineEntry, timeline),
     (e.Grant, grants),

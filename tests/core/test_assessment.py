@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.assessment import Assessment, Circumstances, Reading, Signal, assess, next_step
+from bot.core.calibration import Calibration
 from bot.core.facts import Facts
 from bot.core.vocabulary import AwaitedAnswer, Failure, NextStep, Verdict
 
@@ -76,7 +77,7 @@ def test_the_verdict_follows_from_the_probability_and_the_weights_from_the_signa
     reading: Reading, around: Circumstances, threshold: float
 ) -> None:
     """At the threshold it is unhappiness; the log-odds are the text's own plus those of the listed signals."""
-    assessment = assess(reading, around, threshold=threshold)
+    assessment = assess(reading, around, calibration=Calibration(threshold=threshold))
 
     unhappy = assessment.verdict in (Verdict.COMPLAINT, Verdict.MASKED)
     about_the_service = assessment.verdict not in (Verdict.OPTED_OUT, Verdict.UNREACHABLE)
