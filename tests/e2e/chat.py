@@ -61,7 +61,7 @@ def messages(events: Iterator[Event], author: str) -> Iterator[dict[str, Any]]:
     return (event.data for event in events if event.name == "message" and event.data["author"] == author)
 
 
-def _events(lines: Iterator[str]) -> Iterator[Event]:
+def _events(lines: Iterator[Any]) -> Iterator[Event]:
     fields: dict[str, str] = {}
     for line in lines:
         if line and not line.startswith(":"):

@@ -25,7 +25,7 @@ _ARGUMENTS = (
 )
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Milliseconds that nothing should need; a busy machine may.
-_PATIENCE = 15_000
+_PATIENCE = 30_000
 # The answer of a refused login or a missing page: the browser mentions every status from 400 on.
 _EXPECTED = "Failed to load resource"
 
