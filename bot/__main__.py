@@ -81,6 +81,15 @@ def train() -> None:
 
 
 @cli.command()
+def recalibrate() -> None:
+    """Refit the detector to what agents said of its verdicts, by language and site; it refuses to get worse."""
+    from bot.launch.learning import refit_and_report
+
+    for line in asyncio.run(refit_and_report(load())):
+        print(line)
+
+
+@cli.command()
 def demo() -> None:
     """Load the demo business into the database; a second time changes nothing."""
     from bot.launch.demo import prepare_demo

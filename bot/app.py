@@ -19,6 +19,7 @@ from bot.channels.twilio import TwilioChannel, parse_inbound, parse_status, veri
 from bot.channels.webchat import WebChatChannel
 from bot.core.check_in import ContactPolicy
 from bot.core.dialogue import DialogueUnavailable, Parsed, Turn
+from bot.core.errors import Unusable
 from bot.core.hours import ContactWindow
 from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
@@ -70,10 +71,25 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(create_engine(async_url(settings.sql_url())))
 
 
+async def ready_store(settings: Settings) -> SqlStore:
+    """The store, once it answers with the newest schema. Raises Unusable, saying what to do, when it does not."""
+    store = open_store(settings)
+    try:
+        current = await at_head(store.engine)
+    except Exception as error:
+        await store.engine.dispose()
+        reason = type(error).__name__
+        raise Unusable(f"the database does not answer ({reason}); check AFTERWORD_DATABASE_URL") from error
+    if not current:
+        await store.engine.dispose()
+        raise Unusable("the database has an older schema, or none; run `uv run afterword migrate` first")
+    return store
+
+
 @asynccontextmanager
 async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Workshop]:
     """Everything the use cases need, closed again at the end. `notify` wakes the listeners of a conversation."""
-    store = open_store(settings)
+    store = await ready_store(settings)
     words = Words.load(ROOT / "domain.yml", settings.language)
     async with aiohttp.ClientSession() as session:
         yield Workshop(
@@ -104,7 +120,7 @@ def _channels(settings: Settings, session: aiohttp.ClientSession, notify: Callab
 @asynccontextmanager
 async def bare_workshop(settings: Settings) -> AsyncIterator[Workshop]:
     """A workshop for what needs only the store: commands, and the actions that Rasa calls. It reaches nobody."""
-    store = open_store(settings)
+    store = await ready_store(settings)
     try:
         yield _bare(settings, store)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.vocabulary import Verdict
-from bot.services.entities import AssessmentRecord, Case, CheckIn, Customer, Json, ServiceEvent, Site
+from bot.services.entities import AssessmentRecord, Case, CheckIn, Customer, Json, ServiceEvent, Site, VerdictLabel
 from bot.services.ports import UnitOfWork
 from bot.services.resources import instant
 
@@ -49,6 +49,7 @@ async def _lines(tx: UnitOfWork, events: list[ServiceEvent]) -> list[Json]:
     cases = {case.service_event_id: case for case in await tx.all(Case, service_event_id=ids, order_by="opened_at")}
     judged = [event.assessment_id for event in events if event.assessment_id]
     records = {r.id: r for r in await tx.all(AssessmentRecord, id=judged)} if judged else {}
+    labels = {one.assessment_id: one for one in await tx.all(VerdictLabel, assessment_id=judged)} if judged else {}
     return [
         _line(
             event,
@@ -57,6 +58,7 @@ async def _lines(tx: UnitOfWork, events: list[ServiceEvent]) -> list[Json]:
             check_ins.get(event.id),
             cases.get(event.id),
             records.get(event.assessment_id or ""),
+            labels.get(event.assessment_id or ""),
         )
         for event in events
     ]
@@ -69,6 +71,7 @@ def _line(
     check_in: CheckIn | None,
     case: Case | None,
     record: AssessmentRecord | None,
+    label: VerdictLabel | None,
 ) -> Json:
     return {
         "id": event.id,
@@ -82,6 +85,8 @@ def _line(
         "customer_name": customer.name,
         "channel": event.medium.value,
         "verdict": event.verdict.value,
+        "assessment_id": record.id if record and record.message_id else None,
+        "label": {"unhappy": label.unhappy, "by": label.by} if label else None,
         "probability": record.probability if record else None,
         "signals": record.signals if record else [],
         "failure": {"code": record.failure.value, "words": record.failure_words} if record else None,

@@ -26,6 +26,7 @@ from bot.services.entities import (
     ServiceEvent,
     Site,
     TimelineEntry,
+    VerdictLabel,
 )
 from bot.services.ports import UnitOfWork
 
@@ -145,6 +146,7 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
         "conversation": {k: v for k, v in conversation_view.items() if k != "messages"},
         "transcript": conversation_view["messages"],
         "assessment": assessment_view(record) if record else None,
+        "verdict_label": await verdict_label(tx, record.id) if record else None,
         "hidden_costs": [
             {"words": c.words, "at": instant(c.at)} for c in await tx.all(HiddenCost, case_id=case_id, order_by="at")
         ],
@@ -169,6 +171,7 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
 def assessment_view(record: AssessmentRecord) -> Json:
     """An assessment as the API shows it."""
     return {
+        "id": record.id,
         "verdict": record.verdict.value,
         "probability": record.probability,
         "threshold": record.threshold,
@@ -176,6 +179,12 @@ def assessment_view(record: AssessmentRecord) -> Json:
         "failure": {"code": record.failure.value, "words": record.failure_words},
         "at": instant(record.at),
     }
+
+
+async def verdict_label(tx: UnitOfWork, assessment_id: str) -> Json | None:
+    """What an agent said of a verdict, or None while nobody has."""
+    label = await tx.one(VerdictLabel, assessment_id=assessment_id)
+    return {"unhappy": label.unhappy, "by": label.by, "at": instant(label.at)} if label else None
 
 
 async def _event_assessment(tx: UnitOfWork, event: ServiceEvent) -> Json:

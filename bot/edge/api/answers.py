@@ -206,6 +206,13 @@ class CaseList(View):
     """Pass it as `cursor` for the next page; null at the end."""
 
 
+class LedgerLabel(View):
+    """What an agent said of the verdict."""
+
+    unhappy: bool
+    by: str
+
+
 class LedgerLine(View):
     """One service event in the silence ledger, in exactly one state."""
 
@@ -223,6 +230,8 @@ class LedgerLine(View):
     probability: float | None
     signals: list[Signal]
     failure: FailureView | None
+    assessment_id: str | None
+    label: LedgerLabel | None
     check_in: CheckInState | None
     check_in_due: Time | None
     why: str
@@ -314,11 +323,20 @@ class CustomerView(View):
 class AssessmentView(View):
     """The assessment that led here."""
 
+    id: str
     verdict: Verdict
     probability: float
     threshold: float
     signals: list[Signal]
     failure: FailureView
+    at: Time
+
+
+class VerdictLabelView(View):
+    """What an agent said of the verdict."""
+
+    unhappy: bool
+    by: str
     at: Time
 
 
@@ -364,6 +382,7 @@ class CaseView(CaseLine):
     conversation: ConversationHead
     transcript: list[MessageView]
     assessment: AssessmentView | None
+    verdict_label: VerdictLabelView | None
     hidden_costs: list[HiddenCostView]
     promises: list[PromiseView]
     grants: list[GrantView]

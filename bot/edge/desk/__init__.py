@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.edge.desk import acts, events, pages, signing
+from bot.edge.desk import acts, events, pages, signing, verdicts
 from bot.edge.desk.guard import forbid_caching, guard
 from bot.edge.desk.looks import furnish
 from bot.edge.keys import TEMPLATES
@@ -25,6 +25,7 @@ def add_desk(app: web.Application) -> None:
     route.add_get("/events", events.queue_events)
     route.add_get("/ledger", pages.show_ledger)
     route.add_get("/customers/{customer_id}", pages.show_customer)
+    route.add_post("/assessments/{assessment_id}/verdict", verdicts.label)
     route.add_get("/cases/{case_id}", pages.show_case)
     route.add_get("/cases/{case_id}/events", events.case_events)
     route.add_post(f"/cases/{{case_id}}/{{act:{'|'.join(acts.NAMES)}}}", acts.act)

@@ -30,6 +30,7 @@ _SAID = {
     "handback": "The assistant answers again; the case stays with you.",
     "transfer": "The case is handed over, with your brief.",
     "reopen": "The case is open again.",
+    "verdict": "Noted. The detector learns from it.",
     "signed_out": "You are signed out.",
 }
 

@@ -22,6 +22,7 @@ STREAMS = ["/desk/events", "/desk/cases/c-1/events"]
 FORMS = [
     *(f"/desk/cases/c-1/{act}" for act in ("claim", "replies", "grants", "resolve", "handback", "transfer", "reopen")),
     "/desk/cases/c-1/steps/act",
+    "/desk/assessments/c-1/verdict",
     "/desk/logout",
 ]
 
@@ -52,7 +53,7 @@ async def test_the_list_of_routes_above_is_complete(town: Town) -> None:
 
     routes = set()
     for resource in town.app().router.routes():
-        path = re.sub(r"\{(case|customer)_id\}", "{id}", resource.resource.canonical if resource.resource else "")
+        path = re.sub(r"\{(case|customer|assessment)_id\}", "{id}", resource.resource.canonical if resource.resource else "")
         routes.add(path.replace("{step}", "act"))
 
     unnamed = {path for path in routes if path.startswith("/desk") and "{act" not in path}
