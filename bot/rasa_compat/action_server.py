@@ -5,6 +5,7 @@ It answers what Rasa sends as rasa-sdk's own server does, and starts in about a 
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from typing import Any
@@ -24,8 +25,18 @@ def create_app(package: str = "actions") -> web.Application:
     executor.register_package(package)
     app = web.Application(client_max_size=LARGEST_CALL)
     app[EXECUTOR] = executor
+    app.on_startup.append(lambda _: _warm_up(package))
     app.add_routes([web.post("/webhook", run_action), web.get("/health", health), web.get("/actions", list_actions)])
     return app
+
+
+async def _warm_up(package: str) -> None:
+    """Build what the actions call before the first customer waits for it; `/health` answers only after that."""
+    try:
+        runtime = importlib.import_module(f"{package}.runtime")
+    except ModuleNotFoundError:
+        return
+    await runtime.recovery()
 
 
 async def run_action(request: web.Request) -> web.Response:

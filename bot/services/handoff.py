@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.core.assessment import Assessment, Signal
 from bot.core.cases import LIVE, gravest, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
-from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
+from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Severity, Step, StepState
 from bot.services.conversing import Thread, clock_words, load_thread, move_owner
 from bot.services.entities import (
     Agent,
@@ -72,7 +72,7 @@ async def hand_off_in(
             conversation.handoff_message_id = message_id
     conversation.case_id = case.id
     handed = await _what_to_say(tx, shop, thread, case, already=already, now=now)
-    asks = reason is HandoffReason.DISSATISFIED and not already and hidden_cost_likely(case.failure, _facts(thread))
+    asks = reason is HandoffReason.DISSATISFIED and not already and _asks_hidden_cost(shop, thread, case)
     conversation.awaited = AwaitedAnswer.HIDDEN_COST if asks else AwaitedAnswer.NOTHING
     return replace(handed, ask_hidden_cost=asks)
 
@@ -104,9 +104,10 @@ async def _take_up_again(
     record = await tx.one(AssessmentRecord, message_id=message_id)
     said = severity_of(as_assessment(record) if record else None, _facts(thread), reason)
     case.severity = gravest(case.severity, said)
+    case.playbook = shop.playbooks.id_for(case.failure, case.severity)
     if case.first_response_at is not None and thread.conversation.owner is Owner.BOT:
         site = await tx.find(Site, case.site_id) if case.site_id else None
-        within = shop.rules.targets.first_response[case.severity]
+        within = answer_within(shop, case.failure, case.severity)
         promise_an_answer(tx, case, by=due_in_hours(site, now, within), now=now)
 
 
@@ -132,7 +133,7 @@ async def _open_case(
     facts = _facts(thread)
     severity = severity_of(as_assessment(record) if record else None, facts, reason)
     failure = record.failure if record and record.failure else facts.known_failure.as_failure()
-    targets = shop.rules.targets
+    answering = site or await _answering_site(tx, now)
     case = Case(
         reason=reason,
         severity=severity,
@@ -143,10 +144,10 @@ async def _open_case(
         assessment_id=record.id if record else None,
         failure=failure,
         failure_words=record.failure_words if record else "",
-        playbook=f"{failure or Failure.OTHER}/{severity}",
+        playbook=shop.playbooks.id_for(failure, severity),
         opened_at=now,
-        first_response_due=due_in_hours(site, now, targets.first_response[severity]),
-        resolution_due=due_in_hours(site, now, targets.resolution[severity]),
+        first_response_due=due_in_hours(answering, now, answer_within(shop, failure, severity)),
+        resolution_due=due_in_hours(answering, now, shop.rules.targets.resolution[severity]),
     )
     tx.add(case)
     await tx.flush()
@@ -176,17 +177,25 @@ async def _what_to_say(
     tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, *, already: bool, now: datetime
 ) -> HandedOff:
     agent = await tx.find(Agent, case.agent_id) if case.agent_id else await _on_the_floor(tx, thread.site)
-    hours = thread.site.opening_hours() if thread.site else None
+    site = thread.site or await _answering_site(tx, now)
+    hours = site.opening_hours() if site else None
     language, zone = thread.language(shop.rules), thread.zone()
 
     def spoken(at: datetime) -> str:
         return clock_words(at, now=now, zone=zone, language=language)
 
     if hours is None or hours.is_open(now):
-        due = max(case.first_response_due, due_in_hours(thread.site, now, timedelta(minutes=10)))
+        due = max(case.first_response_due, due_in_hours(site, now, timedelta(minutes=10)))
         return HandedOff(case.id, agent.name if agent else None, spoken(on_the_hour(due)), "", already)
     opens = hours.next_open(now)
     return HandedOff(case.id, agent.name if agent else None, "", spoken(opens) if opens else "", already)
+
+
+async def _answering_site(tx: UnitOfWork, now: datetime) -> Site | None:
+    """Who answers somebody we never served: the site that is open, or the one that opens first."""
+    openings = [(site.opening_hours().next_open(now), site) for site in await tx.all(Site, order_by="id")]
+    known = [(opens, site) for opens, site in openings if opens is not None]
+    return min(known, key=lambda one: one[0])[1] if known else None
 
 
 async def _on_the_floor(tx: UnitOfWork, site: Site | None) -> Agent | None:
@@ -197,6 +206,19 @@ async def _on_the_floor(tx: UnitOfWork, site: Site | None) -> Agent | None:
 
 def _facts(thread: Thread) -> Facts:
     return Facts.of(thread.event.facts) if thread.event else Facts()
+
+
+def answer_within(shop: Workshop, failure: Failure, severity: Severity) -> timedelta:
+    """How soon a person answers, in opening time: the playbook's word, else the business's target for the severity."""
+    playbook = shop.playbooks.find(failure, severity)
+    return (playbook and playbook.first_response) or shop.rules.targets.first_response[severity]
+
+
+def _asks_hidden_cost(shop: Workshop, thread: Thread, case: Case) -> bool:
+    playbook = shop.playbooks.find(case.failure, case.severity)
+    if playbook is not None and playbook.asks_hidden_cost is not None:
+        return playbook.asks_hidden_cost
+    return hidden_cost_likely(case.failure, _facts(thread))
 
 
 def due_in_hours(site: Site | None, now: datetime, worked: timedelta) -> datetime:

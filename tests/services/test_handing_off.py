@@ -166,11 +166,19 @@ async def test_after_a_handback_a_new_complaint_re_enters_the_same_case(house: H
 
 
 async def test_a_stranger_is_handed_over_too(house: House) -> None:
-    """No service, no site, no hours: the plain clock is what we have."""
+    """No service and no site of theirs: whoever is open answers."""
     case = await house.complains()
 
     assert (case.site_id, case.service_event_id, case.severity) == (None, None, Severity.HIGH)
     assert case.first_response_due == house.clock.now + timedelta(minutes=30)
+
+
+async def test_a_stranger_at_night_is_promised_nothing_before_somebody_is_there(house: House) -> None:
+    """The site that opens first counts."""
+    house.clock.now = house.at(23)
+    case = await house.complains()
+
+    assert case.first_response_due == house.at(9, 30, days=1)
 
 
 async def test_each_conversation_has_its_own_case(house: House) -> None:
