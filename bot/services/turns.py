@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Turn
 from bot.core.keywords import Command, Keyword, read_keyword
+from bot.core.languages import requested_language, with_script
 from bot.core.vocabulary import AwaitedAnswer, HandoffReason, MessageKind, Owner
 from bot.services import consent
 from bot.services.conversing import Thread, load_thread, say
@@ -27,12 +28,16 @@ async def handle_message(shop: Workshop, task: Task) -> None:
         thread = await load_thread(tx, message.conversation_id)
         opted_out = thread.contact_point.opted_out_at is not None
         command = read_keyword(message.text, opted_out=opted_out)
+        asked_for = requested_language(message.text)
+        _follow_language(thread, message, asked_for)
         if command is not None:
             await _obey(shop, tx, thread, message, command)
         elif thread.conversation.owner is Owner.AGENT:
             await _leave_to_agent(shop, tx, thread, message)
         elif not message.text.strip():
             await _answer_wordless(shop, tx, thread, message)
+        elif asked_for is not None:
+            await _say_in_words(shop, tx, thread, message, "utter_still_here")
         else:
             await tx.commit()
             return await _converse(shop, task, thread, message)
@@ -126,9 +131,24 @@ async def _leave_to_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, messag
     tx.changed(f"conversation:{conversation.id}", "desk")
 
 
+def _follow_language(thread: Thread, message: Message, asked_for: str | None) -> None:
+    """The language a customer asks for is theirs from here on; Serbian follows the script they write in."""
+    conversation = thread.conversation
+    known = asked_for or conversation.language or thread.customer.language
+    if known is not None:
+        followed = with_script(known, message.text)
+        if asked_for is not None or followed != known:
+            conversation.language = followed
+
+
 async def _answer_wordless(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:
-    name = "utter_media_only" if message.media else "utter_empty"
-    text = shop.words.render(name, thread.language(shop.rules), thread.conversation.medium.value, {})
+    await _say_in_words(shop, tx, thread, message, "utter_media_only" if message.media else "utter_empty")
+
+
+async def _say_in_words(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, name: str) -> None:
+    """One response of the domain, said without asking Rasa."""
+    slots = {"business": shop.rules.business}
+    text = shop.words.render(name, thread.language(shop.rules), thread.conversation.medium.value, slots)
     await say(tx, thread.conversation, text, kind=MessageKind.DIALOGUE, now=shop.clock(), in_reply_to=message.id)
 
 

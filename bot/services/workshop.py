@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.core.apology import ApologyRules
 from bot.core.cases import DEFAULT_TARGETS, Targets
 from bot.core.check_in import ContactPolicy
+from bot.core.playbook import Playbooks
 from bot.services.ports import Channels, Clock, Dialogue, Store, Words
+
+
+_USUAL_SCRIPT = {"sr": "sr-Latn"}
+"""For a language written in several scripts, the one to begin in; a customer's own answer settles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,13 @@ class Rules:
     def spoken_nearest(self, language: str | None) -> str:
         """The language itself if there are words in it, else without its script or region, else the business's own."""
         plain = (language or "").partition("-")[0]
-        return next((one for one in (language, plain) if one in self.languages), self.language) or self.language
+        nearest = (language, plain, _USUAL_SCRIPT.get(plain))
+        return next((one for one in nearest if one in self.languages), self.language) or self.language
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Handed to every use case; built once at the start in `bot.app`."""
+    """Handed to every use case; built once at the start in `bot.app`. `apology`: what to look for, by language."""
 
     store: Store
     clock: Clock
@@ -45,3 +53,5 @@ class Workshop:
     words: Words
     channels: Channels
     rules: Rules = field(default_factory=Rules)
+    playbooks: Playbooks = field(default_factory=Playbooks)
+    apology: Mapping[str, ApologyRules] = field(default_factory=dict)
