@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Annotated
 
+import structlog
 import typer
 
 from bot.core.errors import AfterwordError
@@ -29,11 +30,24 @@ cli.add_typer(keys, name="api-key")
 
 def main() -> None:
     """Run a command; what goes wrong is said in one line that tells what to do."""
+    _configure_log()
     try:
         cli()
     except AfterwordError as error:
         print(f"afterword: {error}", file=sys.stderr)
         raise SystemExit(1) from error
+
+
+def _configure_log() -> None:
+    """One line an event, to standard error, where tracebacks never quote the values they met: those are people's."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @cli.command()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -19,8 +17,10 @@ from bot.core.vocabulary import Medium
 from bot.services.entities import Site
 from bot.services.ports import Accepted, Outbound
 from bot.services.workshop import Rules, Workshop
-from bot.store.tables import metadata
-from bot.store.unit_of_work import SqlStore, create_engine
+from bot.store.unit_of_work import SqlStore
+from tests.databases import database_url, empty_database_url, prepared_postgres, prepared_sqlite, store
+
+__all__ = ["database_url", "empty_database_url", "prepared_postgres", "prepared_sqlite", "store"]
 
 POSTGRES = os.environ.get("AFTERWORD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -125,32 +125,6 @@ def postgres() -> str | None:
         return True
 
     return POSTGRES if asyncio.run(answers()) else None
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: str | None) -> AsyncIterator[str]:
-    """The async URL of an empty database of each kind, gone after the test."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path / 'afterword.sqlite'}"
-        return
-    if postgres is None:
-        pytest.skip(f"no PostgreSQL answers at {POSTGRES}; set AFTERWORD_TEST_POSTGRES to test on one")
-    name = f"afterword_test_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(postgres)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"{postgres.replace('postgresql://', 'postgresql+asyncpg://').rsplit('/', 1)[0]}/{name}"
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[SqlStore]:
-    """An empty store with every table."""
-    engine = create_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield SqlStore(engine)
-    await engine.dispose()
 
 
 @pytest.fixture

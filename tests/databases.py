@@ -1,7 +1,4 @@
-"""Empty databases in no time: one of each kind is made once and emptied, or copied, for every test.
-
-A conftest that imports `database_url`, `store` and `prepared_*` from here gets them in place of the slower ones.
-"""
+"""Empty databases in no time: one of each kind is made once and emptied, or copied, for every test."""
 
 from __future__ import annotations
 
@@ -65,6 +62,22 @@ async def database_url(
     emptied = "; ".join(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables))
     await _execute(prepared_postgres.replace("+asyncpg", ""), emptied)
     yield prepared_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: str | None
+) -> AsyncIterator[str]:
+    """The async URL of a database of each kind without a single table, gone after the test."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'afterword.sqlite'}"
+        return
+    if postgres is None:
+        pytest.skip("no PostgreSQL answers; set AFTERWORD_TEST_POSTGRES to test on one")
+    name = f"afterword_test_{uuid.uuid4().hex[:12]}"
+    await _execute(postgres, f'CREATE DATABASE "{name}"')
+    yield f"{postgres.replace('postgresql://', 'postgresql+asyncpg://').rsplit('/', 1)[0]}/{name}"
+    await _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ import pytest
 from bot.services.workshop import Workshop
 from bot.work.loop import Worker
 from tests.conftest import Clock, FakeChannel, FakeDialogue
-from tests.databases import database_url, prepared_postgres, prepared_sqlite, store
 from tests.services.house import House
-
-__all__ = ["database_url", "house", "prepared_postgres", "prepared_sqlite", "store"]
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from bot.store.tables import metadata
 from bot.store.unit_of_work import create_engine
 
 
-async def test_migrations_lead_to_exactly_the_tables_in_the_code(database_url: str) -> None:
+async def test_migrations_lead_to_exactly_the_tables_in_the_code(empty_database_url: str) -> None:
     """Nobody has to remember to write a migration: this fails until it is there."""
-    engine = create_engine(database_url)
+    engine = create_engine(empty_database_url)
     assert not await at_head(engine)
 
     await migrate(engine)
