@@ -28,6 +28,7 @@ from bot.edge.app import create_app
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.twilio_port import TwilioPort
+from bot.services import apology, playbooks
 from bot.services.ports import Channels
 from bot.services.recovery import Recovery
 from bot.services.workshop import Rules, Workshop
@@ -99,6 +100,8 @@ async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIt
             words=words,
             channels=_channels(settings, session, notify),
             rules=rules_of(settings, words),
+            playbooks=playbooks.load(ROOT / "data/playbooks"),
+            apology=apology.load(ROOT / "data/apology"),
         )
     await store.engine.dispose()
 
@@ -225,8 +228,15 @@ def _engine(shop: Workshop) -> AsyncEngine:
 
 def _bare(settings: Settings, store: SqlStore) -> Workshop:
     words = Words.load(ROOT / "domain.yml", settings.language)
-    rules = rules_of(settings, words)
-    return Workshop(store=store, clock=now, dialogue=_NoDialogue(), words=words, channels={}, rules=rules)
+    return Workshop(
+        store=store,
+        clock=now,
+        dialogue=_NoDialogue(),
+        words=words,
+        channels={},
+        rules=rules_of(settings, words),
+        playbooks=playbooks.load(ROOT / "data/playbooks"),
+    )
 
 
 class _NoDialogue:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.core.cases import LIVE, allowed_actions, urgency
+from bot.core.playbook import Playbooks
 from bot.core.vocabulary import Owner, Step, Verdict
 from bot.services.conversing import load_thread
 from bot.services.entities import (
@@ -28,7 +29,10 @@ from bot.services.entities import (
     TimelineEntry,
     VerdictLabel,
 )
+from bot.services.playbooks import suggestion
 from bot.services.ports import UnitOfWork
+
+NO_PLAYBOOKS = Playbooks()
 
 
 def instant(at: datetime | None) -> str | None:
@@ -133,14 +137,15 @@ def sla(case: Case, now: datetime) -> Json:
     }
 
 
-async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
+async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime, playbooks: Playbooks = NO_PLAYBOOKS) -> Json:
     """The whole context of a case, so that nobody has to ask the customer again (P28). Raises NotFound."""
     case = await tx.get(Case, case_id)
     conversation_view = await conversation(tx, case.conversation_id)
     event = await tx.find(ServiceEvent, case.service_event_id) if case.service_event_id else None
     record = await tx.find(AssessmentRecord, case.assessment_id) if case.assessment_id else None
+    summary, grants = await case_summary(tx, case, now), await tx.all(Grant, case_id=case_id, order_by="at")
     return {
-        **await case_summary(tx, case, now),
+        **summary,
         "customer": await customer_view(tx, case.customer_id),
         "service_event": await service_event(tx, event.id) if event else None,
         "conversation": {k: v for k, v in conversation_view.items() if k != "messages"},
@@ -154,8 +159,15 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
             {"text": p.text, "due_at": instant(p.due_at), "kept_at": instant(p.kept_at), "by": p.by}
             for p in await tx.all(Promise, case_id=case_id, order_by="due_at")
         ],
-        "grants": [_grant(g) for g in await tx.all(Grant, case_id=case_id, order_by="at")],
+        "grants": [_grant(grant) for grant in grants],
         "playbook": case.playbook,
+        "playbook_suggestion": suggestion(
+            playbooks,
+            case,
+            language=summary["language"],
+            currency=await _currency(tx, case),
+            granted=bool(grants),
+        ),
         "steps": await _steps(tx, case_id),
         "summary": case.summary,
         "brief": case.brief,
@@ -166,6 +178,11 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime) -> Json:
             for e in await tx.all(TimelineEntry, case_id=case_id, order_by="id")
         ],
     }
+
+
+async def _currency(tx: UnitOfWork, case: Case) -> str:
+    site = await tx.find(Site, case.site_id) if case.site_id else None
+    return site.currency if site else "EUR"
 
 
 def assessment_view(record: AssessmentRecord) -> Json:

@@ -374,6 +374,23 @@ class TimelineView(View):
     why: str
 
 
+class Gesture(View):
+    """Something for the trouble, within what any agent may give alone."""
+
+    kind: GrantKind
+    amount: Money
+
+
+class PlaybookSuggestion(View):
+    """What the playbook proposes."""
+
+    words: str | None
+    """A reply to begin with, in the customer's language; null when there is none in it."""
+    gesture: Gesture | None
+    """Null when none is meant, or when something was granted already."""
+    hints: list[str]
+
+
 class CaseView(CaseLine):
     """A case with its whole context, so that nobody has to ask the customer again."""
 
@@ -386,7 +403,10 @@ class CaseView(CaseLine):
     hidden_costs: list[HiddenCostView]
     promises: list[PromiseView]
     grants: list[GrantView]
-    playbook: str
+    playbook: Annotated[str, Field(examples=["wait/high@3"])]
+    """Which playbook the case follows: failure, severity and, where there is a written one, its version."""
+    playbook_suggestion: PlaybookSuggestion | None
+    """What it proposes now; null when judgement alone decides."""
     steps: dict[Step, StepView]
     summary: str
     brief: str

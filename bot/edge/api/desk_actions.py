@@ -96,7 +96,7 @@ async def _agent(request: web.Request, who: str, field: str = "agent") -> str:
 async def _snapshot(request: web.Request) -> web.Response:
     shop = request.config_dict[SHOP]
     async with shop.store(read_only=True) as tx:
-        return answer(await resources.case_snapshot(tx, _case(request), shop.clock()))
+        return answer(await resources.case_snapshot(tx, _case(request), shop.clock(), shop.playbooks))
 
 
 _ID = Parameter("id", "path", "The case's id.", {"type": "string"})

@@ -59,7 +59,7 @@ async def get_case(request: web.Request) -> web.Response:
     """One case with its whole context."""
     shop = request.config_dict[SHOP]
     async with shop.store(read_only=True) as tx:
-        return answer(await resources.case_snapshot(tx, request.match_info["id"], shop.clock()))
+        return answer(await resources.case_snapshot(tx, request.match_info["id"], shop.clock(), shop.playbooks))
 
 
 async def assess(request: web.Request) -> web.Response:

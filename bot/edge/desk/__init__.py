@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.edge.desk import acts, events, pages, signing, verdicts
+from bot.edge.desk import acts, drafts, events, pages, signing, verdicts
 from bot.edge.desk.guard import forbid_caching, guard
 from bot.edge.desk.looks import furnish
 from bot.edge.keys import TEMPLATES
@@ -30,4 +30,6 @@ def add_desk(app: web.Application) -> None:
     route.add_get("/cases/{case_id}/events", events.case_events)
     route.add_post(f"/cases/{{case_id}}/{{act:{'|'.join(acts.NAMES)}}}", acts.act)
     route.add_post("/cases/{case_id}/steps/{step}", acts.act)
+    # Named like an act, so that a page out of date keeps the draft as it does for every act.
+    route.add_post("/cases/{case_id}/{act:lint}", drafts.lint)
     app.add_subapp("/desk", desk)

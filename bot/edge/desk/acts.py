@@ -79,7 +79,10 @@ def _has_form(context: Mapping[str, Any], act: str) -> bool:
 
 
 def _name(request: web.Request) -> str:
-    return "steps" if "step" in request.match_info else request.match_info["act"]
+    if "step" in request.match_info:
+        return "steps"
+    # A reply that is being checked stands in the form it would be sent from.
+    return "replies" if request.match_info["act"] == "lint" else request.match_info["act"]
 
 
 async def _form(request: web.Request) -> dict[str, str]:

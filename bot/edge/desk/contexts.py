@@ -57,7 +57,7 @@ async def queue_context(
 async def case_context(shop: Workshop, agent: Agent, case_id: str) -> Shown:
     """One case with its whole story. Raises NotFound."""
     async with shop.store(read_only=True) as tx:
-        case = await resources.case_snapshot(tx, case_id, shop.clock())
+        case = await resources.case_snapshot(tx, case_id, shop.clock(), shop.playbooks)
         site = await tx.find(Site, case["site_id"]) if case["site_id"] else None
         await _mark_evidence(tx, case)
         for promise in case["promises"]:
@@ -76,6 +76,8 @@ async def case_context(shop: Workshop, agent: Agent, case_id: str) -> Shown:
             "authority": await _authority(tx, case_id, agent, site),
             "given": sum(grant["by"] == agent.name for grant in case["grants"]),
             "opted_out": opted_out,
+            "suggestion": case["playbook_suggestion"],
+            "suggested": "",
             "draft": {},
             "problem": None,
             "unsent": "",

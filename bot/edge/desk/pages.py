@@ -31,9 +31,11 @@ async def show_queue(request: web.Request) -> web.Response:
 
 
 async def show_case(request: web.Request) -> web.Response:
-    """GET /desk/cases/{case_id}"""
+    """GET /desk/cases/{case_id}; `?words=playbook` begins the reply with the playbook's words."""
     shop, agent = request.config_dict[SHOP], request[SIGNED_IN].agent
     context, zone = await case_context(shop, agent, request.match_info["case_id"])
+    if request.query.get("words") == "playbook" and context["suggestion"]:
+        context["suggested"] = context["suggestion"]["words"] or ""
     return page(request, "desk/case.html", context, zone=zone)
 
 

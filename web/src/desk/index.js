@@ -1,6 +1,7 @@
 // The desk works as plain pages; this makes them live. Everything that changes is fetched as a page and morphed in.
 import htmx from "htmx.org/dist/htmx.esm.js";
 import "htmx.org/dist/ext/hx-sse.js";
+import { bindDrafts } from "./drafts.js";
 import { bindKeys } from "./keys.js";
 import { watchLine, announceNewRows, keepScroll } from "./live.js";
 
@@ -11,6 +12,7 @@ watchLine();
 announceNewRows();
 keepScroll();
 bindKeys();
+bindDrafts();
 
 /** A form that succeeded starts afresh; one that was refused keeps its words. */
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
@@ -25,7 +27,7 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
 
 /** A refused field keeps its message through live updates, until its form is sent again. */
 document.addEventListener("htmx:before:request", ({ target }) => {
-  if (!target.closest?.("form")) return;
+  if (!target.matches?.("form")) return;
   for (const field of document.querySelectorAll("[data-refused]")) field.removeAttribute("hx-morph-skip");
 });
 
