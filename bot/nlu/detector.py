@@ -11,7 +11,8 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from bot.nlu.scorer import QUESTION_OF_CONTEXT, Scorer, default_scorer
+from bot.nlu.questions import question_of_metadata
+from bot.nlu.scorer import Scorer, default_scorer
 
 DISSATISFACTION = "dissatisfaction"
 
@@ -37,7 +38,7 @@ class DissatisfactionDetector(GraphComponent):  # type: ignore[misc]
     def process(self, messages: list[Message]) -> list[Message]:
         """Score the raw text, before any tokenizer has dropped the emoji."""
         for message in messages:
-            asked = QUESTION_OF_CONTEXT.get((message.get(METADATA) or {}).get("context") or "")
+            asked = question_of_metadata(message.get(METADATA) or {})
             heard = self._scorer.score(message.get(TEXT) or "", message.get("language"), asked)
             message.set(DISSATISFACTION, heard.as_dict(), add_to_output=True)
         return messages

@@ -71,6 +71,16 @@ class Lexicon:
         clause = self._clause(text, failure) if failure is not None else None
         return Found(tuple(sorted(cues, key=lambda cue: (cue.start, cue.name))), failure, clause)
 
+    def clauses(self, text: str) -> list[Span]:
+        """The clauses of a folded text, between punctuation and joining words, without those that have no word."""
+        stops = sorted((stop.start(), stop.end()) for p in (_PUNCTUATION, self._breaks) for stop in p.finditer(text))
+        starts, ends = [0, *(end for _, end in stops)], [*(start for start, _ in stops), len(text)]
+        return [
+            Span("clause", start + len(part) - len(part.lstrip()), start + len(part.rstrip()))
+            for start, end in zip(starts, ends, strict=True)
+            if WORD.search(part := text[start:end])
+        ]
+
     def is_coarse(self, folded_quote: str) -> bool:
         """Whether these words should not be said back to anybody."""
         return self._coarse.search(folded_quote) is not None

@@ -1,48 +1,31 @@
 """How unhappy one reply sounds, and why.
 
-A linear model over n-grams and cues, learnt by `bot.nlu.training`. It needs neither Rasa nor a numerical library, and
-reads the raw text, because a tokenizer would already have thrown away the emoji.
+Two readings. The first counts words and cues in the reply's language, in about a millisecond and without a numerical
+library. Where it is not sure, a sentence embedding is asked what the reply means; where there is no embedding (see
+`bot.nlu.embedding`) the first reading stands. The raw text is read, because a tokenizer would already have thrown away
+the emoji.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.lexicon import Found, Lexicon, Span, lexicon_for
-from bot.nlu.text import Folded, answer_ngrams, fold, ngrams
+from bot.nlu.embedding import Embeds, default_embedder
+from bot.nlu.explaining import Cue, explain_meaning, explain_words
+from bot.nlu.lexicon import LEXICONS, Found, Lexicon, lexicon_for
+from bot.nlu.linear import Model, features, names, read_model
+from bot.nlu.meaning import Meaning, probability, read_meaning
+from bot.nlu.questions import OPEN, QUESTIONS
+from bot.nlu.text import Folded, fold
 
 WEIGHTS = Path(__file__).parent / "weights"
+MEANING_FILE = "meaning.json.gz"
 ANY = "any"
 """The model of languages that have none of their own: cues alone."""
-
-OPEN, IMPROVE, GOOD = "open", "improve", "good"
-QUESTIONS = (OPEN, IMPROVE, GOOD)
-QUESTION_OF_CONTEXT = {"soft_question": IMPROVE}
-"""What was asked, as the model knows it: an open question, what could be better, what was good."""
-
-MOST_SIGNALS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """A hint found in a text: `evidence` is the customer's own characters from `start` to `end`.
-
-    `weight` is what these words add to the log-odds of dissatisfaction: positive is unhappier.
-    """
-
-    name: str
-    weight: float
-    evidence: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,100 +46,96 @@ class Heard:
         return {"p": self.p, "signals": signals, "failure": self.failure, "failure_words": self.failure_words}
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """Weights in log-odds: `ngrams` maps to (weight, idf), `cues` to a weight each."""
-
-    bias: float = 0.0
-    cues: Mapping[str, float] = field(default_factory=dict)
-    ngrams: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    def logit(self, features: Iterable[str], cue_names: Iterable[str]) -> float:
-        """The log-odds of dissatisfaction."""
-        total, norm = 0.0, 0.0
-        for ngram, count in Counter(features).items():
-            known = self.ngrams.get(ngram)
-            if known is not None:
-                value = (1 + math.log(count)) * known[1]
-                total += value * known[0]
-                norm += value * value
-        cues = sum(self.cues.get(name, 0.0) for name in sorted(set(cue_names)))
-        return self.bias + cues + (total / math.sqrt(norm) if norm else 0.0)
-
-
 class Scorer:
     """Scores replies in every language that has data files, and the others by what can be told without."""
 
-    def __init__(self, models: Mapping[str, Model]) -> None:
+    def __init__(
+        self, models: Mapping[str, Model], meaning: Meaning | None = None, embedder: Embeds | None = None
+    ) -> None:
         self._models = dict(models)
+        self._meaning = meaning if embedder else None
+        self._embedder = embedder
 
     @classmethod
-    def load(cls, folder: Path = WEIGHTS) -> Scorer:
-        """The scorer with the weights that ship with the bot."""
-        return cls({path.name.removesuffix(".json.gz"): read_model(path) for path in sorted(folder.glob("*.json.gz"))})
+    def load(cls, folder: Path = WEIGHTS, embedder: Embeds | None = None) -> Scorer:
+        """The scorer with the weights in a folder."""
+        linear = (path for path in sorted(folder.glob("*.json.gz")) if path.name != MEANING_FILE)
+        models = {path.name.removesuffix(".json.gz"): read_model(path) for path in linear}
+        return cls(models, read_meaning(folder / MEANING_FILE), embedder)
 
     def score(self, text: str, language: str | None, question: str | None = None) -> Heard:
-        """Read one reply. An empty text says nothing: p is 0 and there are no signals."""
+        """Read one reply. An empty text says nothing: p is 0 and there are no signals.
+
+        `question` is one of `QUESTIONS`; without it the reply is taken to answer an open question.
+        """
         if not text.strip():
             return Heard(0.0)
-        tongue = (language or ANY).split("-")[0]
-        lexicon, model = lexicon_for(tongue), self._models.get(tongue) or self._models.get(ANY, Model())
         asked = question if question in QUESTIONS else OPEN
         folded = fold(text)
+        tongue = self._tongue(folded, language)
+        lexicon, model = lexicon_for(tongue), self._models.get(tongue) or self._models.get(ANY, Model())
         found = lexicon.find(folded)
         logit = model.logit(features(folded.text, asked), names(found))
+        cues = explain_words(model, lexicon, folded, found, asked, logit)
         return Heard(
-            p=round(_sigmoid(logit), 4),
-            signals=_explain(model, lexicon, folded, found, asked, logit),
+            *self._second_reading(folded, lexicon, found, asked, tongue, logit, cues),
             failure=found.failure.name if found.failure else "",
             failure_words=_quote(lexicon, folded, found),
         )
+
+    def _second_reading(
+        self,
+        folded: Folded,
+        lexicon: Lexicon,
+        found: Found,
+        asked: str,
+        tongue: str,
+        logit: float,
+        cues: tuple[Cue, ...],
+    ) -> tuple[float, tuple[Cue, ...]]:
+        """The probability and its reasons, after asking for the meaning where the words left doubt."""
+        words_p = round(probability(logit), 4)
+        meaning, embedder = self._meaning, self._embedder
+        if meaning is None or embedder is None or not meaning.is_unsure(words_p, tongue, asked):
+            return words_p, cues
+        [vector] = embedder.embed([folded.raw])
+        total = meaning.felt(vector, asked) + meaning.rest(logit, names(found), asked)
+        return round(probability(total), 4), explain_meaning(
+            meaning, embedder, lexicon, folded, vector, asked, total, cues
+        )
+
+    def _tongue(self, folded: Folded, language: str | None) -> str:
+        """The language to read in: the one given; where none is, or none of ours, the one whose words these are."""
+        given = (language or ANY).split("-")[0]
+        if given in self._models and given != ANY:
+            return given
+        return _language_of_cues(folded) or given
 
 
 @cache
 def default_scorer() -> Scorer:
     """The shipped scorer, read once per process."""
-    return Scorer.load()
+    return Scorer.load(embedder=default_embedder())
 
 
-def features(folded_text: str, question: str) -> list[str]:
-    """Every n-gram of an answer."""
-    return [*ngrams(folded_text), *answer_ngrams(folded_text, question)]
+def _language_of_cues(folded: Folded) -> str | None:
+    """The language whose cues make up the most of a text, if it is at least half: "fine I guess" needs no guessing."""
+    letters = len(folded.text.replace(" ", ""))
+    covered = {
+        path.stem: sum(
+            len(folded.text[cue.start : cue.end].replace(" ", ""))
+            for cue in lexicon_for(path.stem).find(folded).cues
+            if cue.name not in {"brevity", "named_failure"}
+        )
+        for path in _lexicons()
+    }
+    best = max(covered, key=lambda language: (covered[language], language == "en", language), default=None)
+    return best if best is not None and covered[best] * 2 >= letters > 0 else None
 
 
-def names(found: Found) -> set[str]:
-    """Which cues are there; how often does not matter."""
-    return {cue.name for cue in found.cues}
-
-
-def read_model(path: Path) -> Model:
-    """Weights as `bot.nlu.training` wrote them: integers with one scale for each kind."""
-    data = json.loads(gzip.decompress(path.read_bytes()))
-    w, i = data["weight_scale"], data["idf_scale"]
-    return Model(data["bias"], data["cues"], {n: (a * w, b * i) for n, (a, b) in data["ngrams"].items()})
-
-
-def _explain(
-    model: Model, lexicon: Lexicon, folded: Folded, found: Found, question: str, logit: float
-) -> tuple[Cue, ...]:
-    """Each cue weighs what the log-odds lose without all of its words; the first of them is its evidence."""
-    cues: list[Cue] = []
-    for name in dict.fromkeys(span.name for span in found.cues):
-        spans = [span for span in found.cues if span.name == name]
-        if name == "brevity":
-            weight = model.cues.get(name, 0.0)
-        else:
-            rest = fold(_without(folded.text, spans))
-            weight = logit - model.logit(features(rest.text, question), names(lexicon.find(rest)))
-        start, end = folded.raw_span(spans[0].start, spans[0].end)
-        cues.append(Cue(name, round(weight, 3), folded.raw[start:end], start, end))
-    return tuple(sorted(cues, key=lambda cue: -abs(cue.weight))[:MOST_SIGNALS])
-
-
-def _without(text: str, spans: Iterable[Span]) -> str:
-    for span in sorted(spans, key=lambda span: -span.start):
-        text = f"{text[: span.start]} {text[span.end :]}"
-    return text
+@cache
+def _lexicons() -> tuple[Path, ...]:
+    return tuple(sorted(LEXICONS.glob("*.toml")))
 
 
 def _quote(lexicon: Lexicon, folded: Folded, found: Found) -> str:
@@ -164,7 +143,3 @@ def _quote(lexicon: Lexicon, folded: Folded, found: Found) -> str:
         return ""
     start, end = folded.raw_span(found.clause.start, found.clause.end)
     return folded.raw[start:end]
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, x))))

@@ -1,80 +1,28 @@
-"""Learns the detector's weights: `python -m bot.nlu.training --data FOLDER`.
-
-FOLDER holds `measure/en_fft.jsonl` and `train/en_fft_phase1.jsonl.gz`: the published replies to the NHS England Friends
-and Family Test (see NOTICE), one JSON object a line with `text`, `label` and `context`. To them come the check-in
-replies kept in this repository (data/detection, data/nlu); without FOLDER only these are learnt from. The same data
-give the same bytes.
-"""
+"""Learns the linear model of one language from labelled replies. The same replies give the same bytes."""
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from bot.nlu.corpus import Example
 from bot.nlu.lexicon import lexicon_for
-from bot.nlu.scorer import ANY, GOOD, IMPROVE, OPEN, WEIGHTS, Model, features, names
+from bot.nlu.linear import Model, features, names
 from bot.nlu.text import fold
 
-ROOT = Path(__file__).resolve().parents[2]
-LANGUAGES = ("en", "tr")
 FOLDS, SEED, C = 5, 7, 4.0
 MOST_NGRAMS = 40_000
-UNHAPPY = {"satisfied": 0.0, "neutral_or_mixed": 0.0, "lukewarm": 0.4, "dissatisfied": 1.0, "complaint": 1.0}
-"""What each label teaches. A lukewarm "fine" is left undecided on purpose: the dialogue then asks one soft question."""
 
-ASKED_TO_IMPROVE = frozenset({"How could we improve?", "What could we do better?", "Q1"})
-ASKED_FOR_GOOD = frozenset({"What was good?", "Q2"})
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One labelled reply: `unhappy` from 0 to 1, `weight` its say in the training, `origin` the file it is from."""
-
-    text: str
-    unhappy: float
-    question: str
-    weight: float
-    origin: str
-    identity: str = ""
-
-
-def read_public(folder: Path) -> list[Example]:
-    """The Friends and Family Test; the earlier phase, labelled on another scale, has less say."""
-    sources = (("measure/en_fft.jsonl", 1.0, "en_fft"), ("train/en_fft_phase1.jsonl.gz", 0.4, "phase1"))
-    return [
-        Example(row["text"], UNHAPPY[row["label"]], _question(row), weight, origin, row["id"])
-        for name, weight, origin in sources
-        for row in _rows(folder / name)
-    ]
-
-
-def read_own(language: str) -> list[Example]:
-    """The check-in replies in this repository: labelled replies, and the answers among the NLU examples."""
-    replies = [
-        Example(row["text"], UNHAPPY[row["label"]], row.get("question", OPEN), 1.5, "detection")
-        for row in _rows(ROOT / "data" / "detection" / f"{language}.jsonl")
-    ]
-    examples = yaml.safe_load((ROOT / "data" / "nlu" / f"{language}.yml").read_text("utf-8"))["nlu"]
-    answers = [
-        Example(line.removeprefix("- ").strip(), UNHAPPY[entry["intent"]], OPEN, 1.5, "nlu")
-        for entry in examples
-        if entry["intent"] in UNHAPPY
-        for line in entry["examples"].splitlines()
-    ]
-    return replies + answers
+type Logits = NDArray[np.float64]
 
 
 class Trainer:
@@ -108,7 +56,7 @@ class Trainer:
             {gram: (float(weights[at]), idf[gram]) for gram, at in columns.items()},
         )
 
-    def logits(self, model: Model, examples: Iterable[Example]) -> np.ndarray:
+    def logits(self, model: Model, examples: Iterable[Example]) -> Logits:
         """What a model says of examples."""
         texts = [(fold(example.text), example.question) for example in examples]
         grams = (features(t.text, q) if self._with_ngrams else [] for t, q in texts)
@@ -116,7 +64,7 @@ class Trainer:
         return np.array([model.logit(g, c) for g, c in zip(grams, cues, strict=True)])
 
 
-def held_out(trainer: Trainer, examples: Sequence[Example]) -> np.ndarray:
+def held_out(trainer: Trainer, examples: Sequence[Example]) -> Logits:
     """The log-odds of each example from a model that has not seen it (a fifth at a time)."""
     strata = [f"{example.origin} {example.unhappy}" for example in examples]
     logits = np.zeros(len(examples))
@@ -135,7 +83,7 @@ def calibrated(model: Model, slope: float, shift: float) -> Model:
     )
 
 
-def calibration(logits: np.ndarray, examples: Sequence[Example]) -> tuple[float, float]:
+def calibration(logits: Logits, examples: Sequence[Example]) -> tuple[float, float]:
     """Platt's slope and shift from held-out log-odds of the examples that weigh most (not the older phase)."""
     chosen = [i for i, example in enumerate(examples) if example.weight >= 1]
     fitted = _regress(
@@ -161,39 +109,6 @@ def write_model(model: Model, path: Path, *, levels: int = 127) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     path.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Learn and write the weights of every language, and those for languages without."""
-    parser = argparse.ArgumentParser(prog="python -m bot.nlu.training", description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder with the Friends and Family Test replies")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the weights go")
-    parser.add_argument("--predictions", type=Path, help="also write held-out probabilities here, one JSON a line")
-    options = parser.parse_args(arguments)
-    own = {language: read_own(language) for language in LANGUAGES}
-    public = read_public(options.data) if options.data else []
-    for language in LANGUAGES:
-        examples = own[language] + (public if language == "en" else [])
-        trainer = Trainer(language)
-        logits = held_out(trainer, examples)
-        slope, shift = calibration(logits, examples)
-        write_model(calibrated(trainer.fit(examples), slope, shift), options.out / f"{language}.json.gz")
-        sys.stdout.write(f"{language}: {len(examples)} examples\n")
-        if options.predictions:
-            _write_predictions(options.predictions / f"{language}.jsonl", examples, slope * logits + shift)
-    cues_only = Trainer("en", with_ngrams=False)
-    write_model(cues_only.fit(own["en"]), options.out / f"{ANY}.json.gz")
-
-
-def _write_predictions(path: Path, examples: Sequence[Example], logits: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = (
-        json.dumps(
-            {"id": e.identity, "origin": e.origin, "text": e.text, "unhappy": e.unhappy, "p": 1 / (1 + np.exp(-x))}
-        )
-        for e, x in zip(examples, logits.tolist(), strict=True)
-    )
-    path.write_text("\n".join(rows) + "\n", "utf-8")
 
 
 def _matrix(
@@ -226,19 +141,3 @@ def _regress(
     labels = np.concatenate([np.zeros((target < 1).sum()), np.ones((target > 0).sum())])
     shares = np.concatenate([(say * (1 - target))[target < 1], (say * target)[target > 0]])
     return LogisticRegression(C=c, max_iter=1000, random_state=SEED).fit(matrix[rows], labels, sample_weight=shares)
-
-
-def _question(row: dict[str, Any]) -> str:
-    asked = (row.get("context") or [{}])[-1].get("text", "")
-    return IMPROVE if asked in ASKED_TO_IMPROVE else GOOD if asked in ASKED_FOR_GOOD else OPEN
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.nlu.language import language_of
+from bot.nlu.identifying import language_of
 
 
 def test_the_recorded_language_is_never_overruled() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.nlu.scorer import Scorer, read_model
-from bot.nlu.training import Trainer, read_own, write_model
+from bot.nlu.corpus import read_own
+from bot.nlu.linear import read_model
+from bot.nlu.scorer import Scorer
+from bot.nlu.training import Trainer, write_model
 
 
 def test_the_same_replies_give_the_same_weights(tmp_path: Path) -> None:
