@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright, expect
 
+from bot.core.playbook import Playbook, Playbooks
+from bot.core.vocabulary import Failure, Severity
 from bot.edge.pages import STATIC
+from bot.services.apology import load
 from bot.services.entities import Agent
 from tests.e2e.chromium import found
 
 from .conftest import PASSWORD, Town
 
-AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
+ROOT = Path(__file__).parents[3]
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -39,11 +44,11 @@ class Visits:
     """Agents at the same desk, each in a window of their own."""
 
     def __init__(self, chromium: Chromium, address: str) -> None:
-        self._chromium, self._address = chromium, address.rstrip("/")
+        self.chromium, self._address = chromium, address.rstrip("/")
 
     async def sign_in(self, agent: Agent, path: str, **look: object) -> Page:
         """A window on `path`, live."""
-        context = await self._chromium.new_context(bypass_csp=True, **look)  # type: ignore[arg-type]
+        context = await self.chromium.new_context(bypass_csp=True, **look)  # type: ignore[arg-type]
         page = await context.new_page()
         await page.goto(f"{self._address}{path}")
         await page.fill("#email", agent.email)
@@ -150,3 +155,25 @@ async def test_every_page_is_usable_by_everybody(town: Town, visits: Visits, sch
         found = await sam.evaluate("(rules) => axe.run({runOnly: rules})", RULES)
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == [], path
         assert await sam.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+
+
+async def test_words_are_read_while_they_are_written_and_forgotten_when_sent(town: Town, visits: Visits) -> None:
+    """The playbook's words at a click, a hint when they are spoilt, and none left over once they are sent."""
+    wait = Playbook(Failure.WAIT, Severity.MEDIUM, 1, words={"en": "I am sorry. I keep a table for you."})
+    town.shop = replace(town.shop, apology=load(ROOT / "data/apology"), playbooks=Playbooks([wait]))
+    case = await town.unhappy_case()
+    visits = Visits(visits.chromium, str((await town.stranger()).make_url("/")))
+    sam = await visits.sign_in(town.sam, f"/desk/cases/{case}")
+
+    await sam.click("text=The playbook suggests")
+    await sam.click("text=Begin with these words")
+    await expect(sam.locator("#reply")).to_have_value("I am sorry. I keep a table for you.")
+    await sam.locator("#reply").press_sequentially(" Unfortunately so.")
+    await expect(sam.locator("#hints")).to_contain_text("Could be said to anybody: “Unfortunately”")
+    await sam.click("text=Check the words")
+    await expect(sam.locator("#hints")).to_contain_text("Name their own case")
+    await sam.click("text=Send")
+
+    await expect(sam.locator(".thread")).to_contain_text("Unfortunately so.")
+    await expect(sam.locator("#reply")).to_have_value("")
+    await expect(sam.locator("#hints")).not_to_contain_text("Unfortunately")
