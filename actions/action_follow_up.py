@@ -9,7 +9,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import heard
 from actions.runtime import recovery
-from bot.core.assessment import THRESHOLD, Reading
+from bot.core.assessment import Reading
+from bot.core.calibration import THRESHOLD
 
 FIXED = frozenset({"affirm", "satisfied", "thanks"})
 NOT_FIXED = frozenset({"deny", "complaint"})

@@ -12,7 +12,6 @@ from bot.core.check_in import ContactPolicy
 from bot.core.playbook import Playbooks
 from bot.services.ports import Channels, Clock, Dialogue, Store, Words
 
-
 _USUAL_SCRIPT = {"sr": "sr-Latn"}
 """For a language written in several scripts, the one to begin in; a customer's own answer settles it."""
 

@@ -18,6 +18,7 @@ RESPONSES: dict[str, list[dict[str, Any]]] = DOMAIN["responses"]
 TEXTS = [(name, response["text"]) for name, responses in RESPONSES.items() for response in responses]
 FINISHED_LANGUAGES = ("en", "tr", "el", "fa", "sr-Latn", "sr-Cyrl", "es", "de")
 
+KNOWN = ("", "late", "wait", "remade", "rescheduled")
 QUESTION_MARK = {"el": ";", "fa": "؟"}
 WRITER = re.compile(
     r"automated assistant|otomatik asistan|αυτόματος βοηθός|دستیار خودکار|automatski asistent|аутоматски асистент"
@@ -65,9 +66,7 @@ def test_every_finished_language_has_every_word(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "channel", "known"),
-    list(
-        itertools.product([*FINISHED_LANGUAGES, "it", None], ["sms", "webchat"], ["", "late", "wait", "remade", "rescheduled"])
-    ),
+    list(itertools.product([*FINISHED_LANGUAGES, "it", None], ["sms", "webchat"], KNOWN)),
 )
 def test_exactly_one_opening_fits(language: str | None, channel: str, known: str) -> None:
     """One text for each moment: it names the business, says what is writing, and owns what we know went wrong."""
@@ -84,7 +83,7 @@ def test_exactly_one_opening_fits(language: str | None, channel: str, known: str
 
 def test_the_web_chat_is_not_told_to_text_stop() -> None:
     """STOP is how one leaves SMS; a page can be closed."""
-    for language, known in itertools.product(FINISHED_LANGUAGES, ["", "late", "wait", "remade", "rescheduled"]):
+    for language, known in itertools.product(FINISHED_LANGUAGES, KNOWN):
         [text] = fitting("utter_check_in", {"language": language, "channel": "webchat", "known_failure": known})
 
         assert not WAY_OUT.search(text)

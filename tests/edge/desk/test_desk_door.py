@@ -53,7 +53,9 @@ async def test_the_list_of_routes_above_is_complete(town: Town) -> None:
 
     routes = set()
     for resource in town.app().router.routes():
-        path = re.sub(r"\{(case|customer|assessment)_id\}", "{id}", resource.resource.canonical if resource.resource else "")
+        path = re.sub(
+            r"\{(case|customer|assessment)_id\}", "{id}", resource.resource.canonical if resource.resource else ""
+        )
         routes.add(path.replace("{step}", "act"))
 
     unnamed = {path for path in routes if path.startswith("/desk") and "{act" not in path}
