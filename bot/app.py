@@ -180,7 +180,10 @@ async def _edge(settings: Settings) -> web.Application:
         mounts, news = {"/simulator": create_simulator(lookalike)}, news_of(lookalike)
 
     async def hosted(app: web.Application) -> AsyncIterator[None]:
-        working = asyncio.create_task(Worker(shop).run()) if settings.worker else None
+        worker = Worker(shop)
+        working = asyncio.create_task(worker.run()) if settings.worker else None
+        if working is not None and isinstance(shop.store, SqlStore):
+            shop.store.on_task = worker.wake
         yield
         if working is not None:
             working.cancel()

@@ -42,6 +42,8 @@ async def _warm_up(package: str) -> None:
 async def run_action(request: web.Request) -> web.Response:
     """Run the action that Rasa names; refusals and unknown names answer as Rasa expects them."""
     call = await _read_call(request)
+    # Rasa leaves the domain out for actions that did not ask for it; the executor would ask for it all the same.
+    call.setdefault("domain", {})
     try:
         result = await request.app[EXECUTOR].run(call)
     except ActionExecutionRejection as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.exc import StaleDataError
 
 from bot.core.errors import Conflict, NotFound
-from bot.services.entities import Change
+from bot.services.entities import Change, Task
 from bot.store.repositories import (
     CaseRepository,
     ChangeRepository,
@@ -73,6 +73,7 @@ class SqlStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self.on_task: Callable[[], None] = _nobody_waits
         # A page is read from one moment: SQLite's readers see a snapshot by themselves, PostgreSQL's when asked.
         snapshot = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reading = engine.execution_options(afterword_read_only=True, **snapshot)
@@ -83,7 +84,7 @@ class SqlStore:
         engine = self._reading if read_only else self.engine
         async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
             try:
-                yield SqlUnitOfWork(session)
+                yield SqlUnitOfWork(session, on_task=self.on_task)
             except (StaleDataError, IntegrityError) as error:
                 raise Conflict("someone else changed this first; look again") from error
 
@@ -91,8 +92,10 @@ class SqlStore:
 class SqlUnitOfWork:
     """See `bot.services.ports.UnitOfWork`."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, on_task: Callable[[], None]) -> None:
         self.session = session
+        self._on_task = on_task
+        self._has_task = False
         self.conversations = ConversationRepository(session)
         self.tasks = TaskRepository(session)
         self.cases = CaseRepository(session)
@@ -140,7 +143,8 @@ class SqlUnitOfWork:
         return list((await self.session.scalars(query)).all())
 
     def add(self, *entities: Any) -> None:
-        """Remember new entities at the commit."""
+        """Remember new entities at the commit; a new task wakes the worker of this process after it."""
+        self._has_task = self._has_task or any(isinstance(entity, Task) for entity in entities)
         self.session.add_all(entities)
 
     async def delete(self, entity: Any) -> None:
@@ -165,3 +169,10 @@ class SqlUnitOfWork:
             await self.session.commit()
         except (StaleDataError, IntegrityError) as error:
             raise Conflict("someone else changed this first; look again") from error
+        if self._has_task:
+            self._has_task = False
+            self._on_task()
+
+
+def _nobody_waits() -> None:
+    """No worker lives in this process; those elsewhere look by themselves."""
