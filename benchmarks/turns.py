@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -45,22 +47,42 @@ async def measure(turn: Turn, *, at_once: int, turns: int) -> list[float]:
     return [ms for some in taken for ms in some]
 
 
-def ours(session: aiohttp.ClientSession, base_url: str, text: str) -> Turn:
-    """One turn of Afterword, as the outside sees it."""
+@asynccontextmanager
+async def phones(session: aiohttp.ClientSession, base_url: str) -> AsyncIterator[Callable[[str], Turn]]:
+    """Phones that write: given a text, one turn of Afterword as the outside sees it.
 
-    async def turn() -> float:
-        phone = f"+4477009{next(_NUMBERS):05d}"
-        begun = time.time()
-        async with session.post(f"{base_url}/simulator/messages", json={"from": phone, "body": text}) as sent:
-            sent.raise_for_status()
-        while True:
-            async with session.get(f"{base_url}/simulator/messages", params={"phone": phone}) as seen:
-                replies = [item for item in (await seen.json())["items"] if item["direction"] == "out"]
-            if replies:
-                return (datetime.fromisoformat(replies[0]["at"]).timestamp() - begun) * 1000
-            await asyncio.sleep(0.05)
+    One stream tells of everything that reaches any phone, so that waiting for a reply costs the edge nothing.
+    """
+    waiting: dict[str, asyncio.Future[str]] = {}
+    listener = asyncio.create_task(_listen(session, base_url, waiting))
 
-    return turn
+    def writing(text: str) -> Turn:
+        async def turn() -> float:
+            phone = f"+4477009{next(_NUMBERS):05d}"
+            waiting[phone] = asyncio.get_running_loop().create_future()
+            begun = time.time()
+            async with session.post(f"{base_url}/simulator/messages", json={"from": phone, "body": text}) as sent:
+                sent.raise_for_status()
+            replied_at = await asyncio.wait_for(waiting[phone], 60)
+            return (datetime.fromisoformat(replied_at).timestamp() - begun) * 1000
+
+        return turn
+
+    try:
+        await asyncio.sleep(0.5)
+        yield writing
+    finally:
+        listener.cancel()
+
+
+async def _listen(session: aiohttp.ClientSession, base_url: str, waiting: dict[str, asyncio.Future[str]]) -> None:
+    async with session.get(f"{base_url}/simulator/events", timeout=aiohttp.ClientTimeout(total=None)) as stream:
+        async for line in stream.content:
+            if line.startswith(b"data:"):
+                item = json.loads(line[5:])
+                found = waiting.get(item.get("to", ""))
+                if item.get("direction") == "out" and found is not None and not found.done():
+                    found.set_result(item["at"])
 
 
 def show(name: str, at_once: int, ms: list[float]) -> None:
@@ -74,9 +96,9 @@ async def run(at_once: list[int], turns: int, *, stock: bool) -> None:
     """Print the table."""
     print(f"{'scenario':<28} {'at once':>7} {'turns':>6} {'median ms':>9} {'p95 ms':>8} {'p99 ms':>8}")
     with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as house:
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession() as session, phones(session, house.base_url) as writing:
             for name, text in TEXTS.items():
-                turn = ours(session, house.base_url, text)
+                turn = writing(text)
                 await measure(turn, at_once=2, turns=4)
                 for many in at_once:
                     show(name, many, await measure(turn, at_once=many, turns=turns))
