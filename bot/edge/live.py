@@ -18,8 +18,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from bot.core.errors import AfterwordError
-from bot.services.entities import Change
-from bot.services.ports import Store
+from bot.services.ports import Hint, Store
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,7 @@ REFRESH = "*"
 _LOOK_BACK = 500
 # These and no others end a line of a stream: `str.splitlines` knows more, which may stand inside a JSON text.
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_LATE_COMMIT = 60.0
+_LATE_COMMIT = 3.0
 
 
 class Line:
@@ -69,10 +68,10 @@ class Seen:
         self._keep = keep
         self._at: dict[int, float] = {}
 
-    def fresh(self, changes: Iterable[Change], now: float) -> list[Change]:
+    def fresh(self, changes: Iterable[Hint], now: float) -> list[Hint]:
         """Those not told before; they are told now."""
-        new = [change for change in changes if change.id is not None and change.id not in self._at]
-        self._at.update((change.id, now) for change in new if change.id is not None)
+        new = [change for change in changes if change.id not in self._at]
+        self._at.update((change.id, now) for change in new)
         self.greatest = max([self.greatest, *(change.id for change in new if change.id is not None)])
         old = [number for number, at in self._at.items() if at < now - self._keep]
         if old:

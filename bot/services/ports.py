@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.core.dialogue import Parsed, Turn
 from bot.core.vocabulary import CaseState, Medium, Owner, Verdict
-from bot.services.entities import Case, Change, ServiceEvent, Task
+from bot.services.entities import Case, ServiceEvent, Task
 
 T = TypeVar("T")
 
@@ -130,10 +130,18 @@ class Tasks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something under `topic` changed; `id` numbers the hints in the order they were written."""
+
+    id: int
+    topic: str
+
+
 class Changes(Protocol):
     """The hints that something changed."""
 
-    async def since(self, number: int, limit: int = 2000) -> list[Change]:
+    async def since(self, number: int, limit: int = 5000) -> list[Hint]:
         """Those numbered above `number`, oldest first. A smaller number may still appear later: see `bot.edge.live`."""
         ...
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm.attributes import flag_modified
 from bot.core.cases import LIVE
 from bot.core.errors import Conflict
 from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
-from bot.services.entities import Case, Change, CheckIn, Conversation, Message, ServiceEvent, Task
-from bot.services.ports import CasePage, EventPage
+from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent, Task
+from bot.services.ports import CasePage, EventPage, Hint
 from bot.store import tables as t
 from bot.store.tables import Instant
 
@@ -183,10 +183,12 @@ class ChangeRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def since(self, number: int, limit: int = 2000) -> list[Change]:
+    async def since(self, number: int, limit: int = 5000) -> list[Hint]:
         """Those numbered above `number`, oldest first."""
-        query = select(Change).where(t.changes.c.id > number).order_by(t.changes.c.id).limit(limit)
-        return list((await self._session.scalars(query)).all())
+        # Plain rows: this is asked several times a second by every process that shows live pages.
+        columns = (t.changes.c.id, t.changes.c.topic)
+        query = select(*columns).where(t.changes.c.id > number).order_by(t.changes.c.id).limit(limit)
+        return [Hint(number, topic) for number, topic in (await self._session.execute(query)).all()]
 
     async def newest(self) -> int:
         """The greatest number given so far; 0 when there is none."""

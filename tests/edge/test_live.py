@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 from bot.edge.live import REFRESH, Live, Seen, ServerEvent
 from bot.edge.security import Attempts
-from bot.services.entities import Change
+from bot.services.ports import Hint
 from bot.services.workshop import Workshop
 from bot.store import tables
 from bot.store.unit_of_work import SqlStore
 from tests.edge.conftest import on_sqlite
 
 
-def change(number: int, topic: str = "desk") -> Change:
+def change(number: int, topic: str = "desk") -> Hint:
     """A change with a number."""
-    return Change(id=number, topic=topic, at=datetime(2026, 3, 4, tzinfo=UTC))
+    return Hint(number, topic)
 
 
 def test_a_change_that_is_committed_late_is_still_told() -> None:
