@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -68,12 +69,34 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+class _Turn:
+    """A writer's turn in the queue of its process; it ends with the commit, or when the unit of work is left."""
+
+    def __init__(self, queue: asyncio.Lock | None) -> None:
+        self._queue = queue
+
+    async def __aenter__(self) -> None:
+        if self._queue is not None:
+            await self._queue.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Let the next one write; ending twice changes nothing."""
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.release()
+
+
 class SqlStore:
     """Opens units of work on one engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.on_task: Callable[[], None] = _nobody_waits
+        # SQLite has one writer at a time and makes the others sleep and try again: within a process they queue instead.
+        self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
         # A page is read from one moment: SQLite's readers see a snapshot by themselves, PostgreSQL's when asked.
         snapshot = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reading = engine.execution_options(afterword_read_only=True, **snapshot)
@@ -82,9 +105,10 @@ class SqlStore:
     async def __call__(self, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:
         """A new transaction, rolled back unless it is committed before it is left."""
         engine = self._reading if read_only else self.engine
-        async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
+        turn = _Turn(None if read_only else self._writers)
+        async with turn, AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
             try:
-                yield SqlUnitOfWork(session, on_task=self.on_task)
+                yield SqlUnitOfWork(session, on_task=self.on_task, turn=turn)
             except (StaleDataError, IntegrityError) as error:
                 raise Conflict("someone else changed this first; look again") from error
 
@@ -92,8 +116,9 @@ class SqlStore:
 class SqlUnitOfWork:
     """See `bot.services.ports.UnitOfWork`."""
 
-    def __init__(self, session: AsyncSession, on_task: Callable[[], None]) -> None:
+    def __init__(self, session: AsyncSession, *, on_task: Callable[[], None], turn: _Turn) -> None:
         self.session = session
+        self._turn = turn
         self._on_task = on_task
         self._has_task = False
         self.conversations = ConversationRepository(session)
@@ -169,6 +194,7 @@ class SqlUnitOfWork:
             await self.session.commit()
         except (StaleDataError, IntegrityError) as error:
             raise Conflict("someone else changed this first; look again") from error
+        self._turn.end()
         if self._has_task:
             self._has_task = False
             self._on_task()
