@@ -125,6 +125,10 @@ class Tasks(Protocol):
         """Take back a task that has not begun; whether there was one."""
         ...
 
+    async def any_due(self, now: datetime) -> bool:
+        """Whether it is worth trying to claim."""
+        ...
+
     async def due(self, now: datetime) -> int:
         """How many tasks are due and not done."""
         ...

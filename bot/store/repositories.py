@@ -170,6 +170,11 @@ class TaskRepository:
         )
         return bool(await _changed_rows(self._session, statement))
 
+    async def any_due(self, now: datetime) -> bool:
+        """Whether it is worth trying to claim."""
+        waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)
+        return (await self._session.execute(waiting)).first() is not None
+
     async def due(self, now: datetime) -> int:
         """How many tasks are due and not done."""
         query = select(func.count()).select_from(t.tasks)

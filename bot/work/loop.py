@@ -119,6 +119,10 @@ class Worker:
 
     async def _claim(self, limit: int) -> list[Task]:
         try:
+            # An idle worker only reads: the writers' turn is for those who have something to write.
+            async with self._shop.store(read_only=True) as tx:
+                if not await tx.tasks.any_due(self._shop.clock()):
+                    return []
             async with self._shop.store() as tx:
                 tasks = await tx.tasks.claim(self._shop.clock(), lease=LEASE, limit=limit)
                 await tx.commit()

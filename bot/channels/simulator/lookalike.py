@@ -91,7 +91,8 @@ class Lookalike:
     async def settle(self) -> None:
         """Wait until every message under way has been delivered and reported."""
         while self._under_way:
-            await asyncio.gather(*self._under_way, return_exceptions=True)
+            # `wait` lets the loop turn even when all are done already, so that they can leave the set.
+            await asyncio.wait(self._under_way)
 
     async def hang(self) -> None:
         """Keep a client waiting."""
