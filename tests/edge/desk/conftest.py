@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,7 +65,8 @@ class Town:
     def app(self, **settings: Any) -> web.Application:
         """An application with nothing but the desk."""
         app = web.Application(middlewares=[problems(error_page)])
-        app[SHOP], app[SETTINGS] = self.shop, Settings(**settings)
+        # A folder of its own: what `make run` left in the real one must not show up on the login page here.
+        app[SHOP], app[SETTINGS] = self.shop, Settings(**{"data_dir": Path("no-such-folder"), **settings})
         app[TEMPLATES] = templates(page_globals(simulator=True, production=False))
         app[ATTEMPTS] = Attempts(clock=self.seconds)
         app[LIVE] = live = Live(self.shop.store, poll=0.02)
