@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot import collector
 from bot.channels.simulator import create_lookalike, create_simulator, news_of
 from bot.channels.twilio import TwilioChannel, parse_inbound, parse_status, verify
 from bot.channels.webchat import WebChatChannel
@@ -159,7 +160,11 @@ def run_edge(settings: Settings) -> None:
 async def run_worker(settings: Settings) -> None:
     """Work off what is due until cancelled; open pages hear of it through the store."""
     async with workshop(settings, notify=lambda conversation_id: None) as shop:
-        await Worker(shop).run()
+        worker = Worker(shop)
+        assert isinstance(shop.store, SqlStore)
+        shop.store.worker = worker
+        collector.settle()
+        await worker.run()
 
 
 async def _edge(settings: Settings) -> web.Application:
@@ -183,7 +188,8 @@ async def _edge(settings: Settings) -> web.Application:
         worker = Worker(shop)
         working = asyncio.create_task(worker.run()) if settings.worker else None
         if working is not None and isinstance(shop.store, SqlStore):
-            shop.store.on_task = worker.wake
+            shop.store.worker = worker
+        collector.settle()
         yield
         if working is not None:
             working.cancel()

@@ -27,6 +27,7 @@ KEEP_ALIVE = 15.0
 REFRESH = "*"
 """The topic under which everybody is woken: look again, whatever it is."""
 _LOOK_BACK = 500
+_MOST_MISSING = 500
 # These and no others end a line of a stream: `str.splitlines` knows more, which may stand inside a JSON text.
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _LATE_COMMIT = 3.0
@@ -56,27 +57,32 @@ class Line:
 
 
 class Seen:
-    """Which changes have been told already.
+    """Which changes have been told already: all up to the greatest number, except those that are still missing.
 
-    Numbers are given before a transaction commits, so a change may appear after one with a greater number. Each is
-    therefore remembered for `keep` seconds before the floor, below which nothing new is expected, passes it.
+    Numbers are given before a transaction commits, so a change may appear after one with a greater number. A number
+    that was passed over is waited for `keep` seconds; after that its transaction has been rolled back.
     """
 
     def __init__(self, keep: float = _LATE_COMMIT) -> None:
-        self.floor = 0
         self.greatest = 0
         self._keep = keep
-        self._at: dict[int, float] = {}
+        self._missing: dict[int, float] = {}
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The numbers that may still appear although greater ones have been told."""
+        return tuple(self._missing)
 
     def fresh(self, changes: Iterable[Hint], now: float) -> list[Hint]:
         """Those not told before; they are told now."""
-        new = [change for change in changes if change.id not in self._at]
-        self._at.update((change.id, now) for change in new)
-        self.greatest = max([self.greatest, *(change.id for change in new if change.id is not None)])
-        old = [number for number, at in self._at.items() if at < now - self._keep]
-        if old:
-            self.floor = max(self.floor, *old)
-            self._at = {number: at for number, at in self._at.items() if number > self.floor}
+        new = [change for change in changes if change.id > self.greatest or change.id in self._missing]
+        numbers = {change.id for change in new}
+        newest = max(numbers, default=self.greatest)
+        passed_over = range(max(self.greatest, newest - _MOST_MISSING) + 1, newest)
+        known = {number: at for number, at in self._missing.items() if at > now - self._keep}
+        self._missing = {number: at for number, at in known.items() if number not in numbers}
+        self._missing |= {number: now for number in passed_over if number not in numbers}
+        self.greatest = max(self.greatest, newest)
         return new
 
     def start(self, newest: int) -> None:
@@ -84,9 +90,8 @@ class Seen:
 
         Also when `newest` is smaller than the greatest told: the table was emptied and its numbers began anew.
         """
-        self._at.clear()
-        self.greatest = newest
-        self.floor = max(0, newest - _LOOK_BACK)
+        self._missing.clear()
+        self.greatest = max(0, newest - _LOOK_BACK)
 
 
 class Live:
@@ -175,10 +180,12 @@ class Live:
     async def _tell(self, now: float, *, everything_known: bool) -> None:
         """Wake who listens to what changed. After an idle time everybody has looked at everything anyway."""
         async with self._store(read_only=True) as tx:
-            newest = await tx.changes.newest()
-            if everything_known or newest < self._seen.greatest:
+            if everything_known:
+                self._seen.start(await tx.changes.newest())
+            changes = await tx.changes.since(self._seen.greatest, self._seen.missing)
+            if not changes and (newest := await tx.changes.newest()) < self._seen.greatest:
                 self._seen.start(newest)
-            changes = await tx.changes.since(self._seen.floor)
+                changes = await tx.changes.since(self._seen.greatest)
         for topic in {change.topic for change in self._seen.fresh(changes, now)}:
             self.notify(topic)
 

@@ -61,17 +61,13 @@ def known_zone(name: str | None) -> ZoneInfo | None:
 
 async def load_thread(tx: UnitOfWork, conversation_id: str) -> Thread:
     """Everything a turn needs to know about a conversation. Raises NotFound."""
-    conversation = await tx.get(Conversation, conversation_id)
-    check_in = await tx.find(CheckIn, conversation.check_in_id) if conversation.check_in_id else None
-    event = await tx.find(ServiceEvent, check_in.service_event_id) if check_in else None
-    return Thread(
-        conversation,
-        await tx.get(Customer, conversation.customer_id),
-        await tx.get(ContactPoint, conversation.contact_point_id),
-        check_in,
-        event,
-        await tx.find(Site, event.site_id) if event else None,
-    )
+    return Thread(*await tx.conversations.parts(conversation_id))
+
+
+async def load_turn(tx: UnitOfWork, message_id: str) -> tuple[Message, Thread]:
+    """A message, and everything a turn needs to know about its conversation. Raises NotFound."""
+    message, parts = await tx.conversations.parts_around(message_id)
+    return message, Thread(*parts)
 
 
 async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: datetime) -> Conversation:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
-from bot.services.conversing import Thread, load_thread
+from bot.services.conversing import Thread, load_turn
 from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
@@ -26,8 +26,7 @@ async def send_message(shop: Workshop, task: Task) -> None:
     The message is marked `sending` before it is handed over; found so after a crash, it may have left already.
     """
     async with shop.store() as tx:
-        message = await tx.get(Message, task.payload["message_id"])
-        thread = await load_thread(tx, message.conversation_id)
+        message, thread = await load_turn(tx, task.payload["message_id"])
         if message.delivery == "sending" and thread.conversation.medium is Medium.SMS:
             return await _settle(tx, task, message, UNCONFIRMED, "handed over, but the answer was lost")
         if message.delivery not in ("queued", "sending"):

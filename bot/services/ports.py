@@ -10,7 +10,17 @@ from typing import Any, Protocol, TypeVar
 
 from bot.core.dialogue import Parsed, Turn
 from bot.core.vocabulary import CaseState, Medium, Owner, Verdict
-from bot.services.entities import Case, ServiceEvent, Task
+from bot.services.entities import (
+    Case,
+    CheckIn,
+    ContactPoint,
+    Conversation,
+    Customer,
+    Message,
+    ServiceEvent,
+    Site,
+    Task,
+)
 
 T = TypeVar("T")
 
@@ -71,8 +81,20 @@ class Words(Protocol):
         ...
 
 
+type ThreadParts = tuple[Conversation, Customer, ContactPoint, CheckIn | None, ServiceEvent | None, Site | None]
+"""A conversation with the people and the service it is about."""
+
+
 class Conversations(Protocol):
     """What conversations need beyond plain look-ups."""
+
+    async def parts(self, conversation_id: str) -> ThreadParts:
+        """A conversation with what it is about. Raises NotFound."""
+        ...
+
+    async def parts_around(self, message_id: str) -> tuple[Message, ThreadParts]:
+        """A message with its conversation and what that is about. Raises NotFound."""
+        ...
 
     async def next_position(self, conversation_id: str) -> int:
         """Number the next message; holds the conversation's row until the transaction ends, so numbers never jump."""
@@ -145,8 +167,8 @@ class Hint:
 class Changes(Protocol):
     """The hints that something changed."""
 
-    async def since(self, number: int, limit: int = 5000) -> list[Hint]:
-        """Those numbered above `number`, oldest first. A smaller number may still appear later: see `bot.edge.live`."""
+    async def since(self, number: int, missing: Sequence[int] = (), limit: int = 5000) -> list[Hint]:
+        """Those numbered above `number`, oldest first, and those `missing` from before that have appeared since."""
         ...
 
     async def newest(self) -> int:

@@ -10,7 +10,7 @@ from bot.core.keywords import Command, Keyword, read_keyword
 from bot.core.languages import requested_language, with_script
 from bot.core.vocabulary import AwaitedAnswer, HandoffReason, MessageKind, Owner
 from bot.services import consent
-from bot.services.conversing import Thread, load_thread, say
+from bot.services.conversing import Thread, load_thread, load_turn, say
 from bot.services.entities import AuditEntry, HiddenCost, Message, Task, TimelineEntry
 from bot.services.handoff import hand_off_in, handoff_words
 from bot.services.ports import UnitOfWork
@@ -24,25 +24,34 @@ async def handle_message(shop: Workshop, task: Task) -> None:
     opened for a human, because the customer must not wait for our repair.
     """
     async with shop.store() as tx:
-        message = await tx.get(Message, task.payload["message_id"])
-        thread = await load_thread(tx, message.conversation_id)
-        opted_out = thread.contact_point.opted_out_at is not None
-        command = read_keyword(message.text, opted_out=opted_out)
+        message, thread = await load_turn(tx, task.payload["message_id"])
         asked_for = requested_language(message.text)
-        _follow_language(thread, message, asked_for)
-        if command is not None:
-            await _obey(shop, tx, thread, message, command)
-        elif thread.conversation.owner is Owner.AGENT:
-            await _leave_to_agent(shop, tx, thread, message)
-        elif not message.text.strip():
-            await _answer_wordless(shop, tx, thread, message)
-        elif asked_for is not None:
-            await _say_in_words(shop, tx, thread, message, "utter_still_here")
-        else:
+        followed = _follow_language(thread, message, asked_for)
+        settled = await _settled_without_the_bot(shop, tx, thread, message, asked_for)
+        if settled:
+            await tx.tasks.finish(task)
+        if settled or followed:
             await tx.commit()
-            return await _converse(shop, task, thread, message)
-        await tx.tasks.finish(task)
-        await tx.commit()
+    if not settled:
+        await _converse(shop, task, thread, message)
+
+
+async def _settled_without_the_bot(
+    shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, asked_for: str | None
+) -> bool:
+    """Do what needs no understanding; False leaves the message to the bot."""
+    command = read_keyword(message.text, opted_out=thread.contact_point.opted_out_at is not None)
+    if command is not None:
+        await _obey(shop, tx, thread, message, command)
+    elif thread.conversation.owner is Owner.AGENT:
+        await _leave_to_agent(shop, tx, thread, message)
+    elif not message.text.strip():
+        await _answer_wordless(shop, tx, thread, message)
+    elif asked_for is not None:
+        await _say_in_words(shop, tx, thread, message, "utter_still_here")
+    else:
+        return False
+    return True
 
 
 async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message) -> None:
@@ -131,14 +140,19 @@ async def _leave_to_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, messag
     tx.changed(f"conversation:{conversation.id}", "desk")
 
 
-def _follow_language(thread: Thread, message: Message, asked_for: str | None) -> None:
-    """The language a customer asks for is theirs from here on; Serbian follows the script they write in."""
+def _follow_language(thread: Thread, message: Message, asked_for: str | None) -> bool:
+    """The language a customer asks for is theirs from here on; Serbian follows the script they write in.
+
+    Whether that changed anything.
+    """
     conversation = thread.conversation
     known = asked_for or conversation.language or thread.customer.language
     if known is not None:
         followed = with_script(known, message.text)
         if asked_for is not None or followed != known:
             conversation.language = followed
+            return True
+    return False
 
 
 async def _answer_wordless(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:

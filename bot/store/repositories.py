@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, func, literal, select, tuple_, update
+from sqlalchemy import CursorResult, Select, bindparam, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
+from sqlalchemy.orm.util import identity_key
 
 from bot.core.cases import LIVE
-from bot.core.errors import Conflict
+from bot.core.errors import Conflict, NotFound
 from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
 from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent, Task
-from bot.services.ports import CasePage, EventPage, Hint
+from bot.services.ports import CasePage, EventPage, Hint, ThreadParts
 from bot.store import tables as t
+from bot.store.lookups import thread_of_conversation, thread_of_message
 from bot.store.tables import Instant
 
 _UNFINISHED = ("todo", "doing")
+_HOLDERS = (
+    select(t.tasks.c.id)
+    .where(t.tasks.c.lock == bindparam("wanted"), t.tasks.c.id != bindparam("besides"))
+    .where(t.tasks.c.state.in_(_UNFINISHED))
+    .limit(1)
+)
 
 
 async def _changed_rows(session: AsyncSession, statement: Any) -> int:
@@ -34,6 +43,22 @@ class ConversationRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
+    async def parts(self, conversation_id: str) -> ThreadParts:
+        """A conversation with what it is about. Raises NotFound."""
+        found = (await self._session.execute(thread_of_conversation(), {"id": conversation_id})).first()
+        if found is None:
+            raise NotFound(f"there is no conversation {conversation_id!r}")
+        conversation, customer, point, check_in, event, site = found
+        return conversation, customer, point, check_in, event, site
+
+    async def parts_around(self, message_id: str) -> tuple[Message, ThreadParts]:
+        """A message with its conversation and what that is about. Raises NotFound."""
+        found = (await self._session.execute(thread_of_message(), {"id": message_id})).first()
+        if found is None:
+            raise NotFound(f"there is no message {message_id!r}")
+        message, conversation, customer, point, check_in, event, site = found
+        return message, (conversation, customer, point, check_in, event, site)
+
     async def next_position(self, conversation_id: str) -> int:
         """Number the next message; the row stays locked until the transaction ends."""
         statement = (
@@ -43,9 +68,11 @@ class ConversationRepository:
             .returning(t.conversations.c.last_position)
         )
         await self._session.flush()
-        position = (await self._session.execute(statement)).scalar_one()
-        await self._refresh(conversation_id, "last_position")
-        return int(position)
+        position = int((await self._session.execute(statement)).scalar_one())
+        conversation = self._known(conversation_id)
+        if conversation is not None:
+            set_committed_value(conversation, "last_position", position)
+        return position
 
     async def move_owner(
         self, conversation_id: str, *, expected_version: int, owner: Owner, agent_id: str | None
@@ -58,13 +85,15 @@ class ConversationRepository:
             .where(t.conversations.c.id == conversation_id, t.conversations.c.version == expected_version)
             .values(owner=owner, agent_id=agent_id, version=expected_version + 1),
         )
-        await self._refresh(conversation_id, "owner", "agent_id", "version")
+        conversation = self._known(conversation_id)
+        if conversation is not None:
+            await self._session.refresh(conversation, ("owner", "agent_id", "version"))
         return expected_version + 1 if moved else None
 
-    async def _refresh(self, conversation_id: str, *names: str) -> None:
-        for entity in self._session.identity_map.values():
-            if isinstance(entity, Conversation) and entity.id == conversation_id:
-                await self._session.refresh(entity, names)
+    def _known(self, conversation_id: str) -> Conversation | None:
+        """The conversation as this unit of work has read it."""
+        found: Conversation | None = self._session.identity_map.get(identity_key(Conversation, conversation_id))
+        return found
 
     async def recent_first_messages(self, customer_id: str, since: datetime) -> list[datetime]:
         """When we last wrote first to a customer, on any medium."""
@@ -170,6 +199,11 @@ class TaskRepository:
         )
         return bool(await _changed_rows(self._session, statement))
 
+    async def is_locked(self, lock: str, *, besides: int | None) -> bool:
+        """Whether an unfinished task holds or waits for a lock, other than the one with this number."""
+        found = (await self._session.execute(_HOLDERS, {"wanted": lock, "besides": besides or 0})).first()
+        return found is not None
+
     async def any_due(self, now: datetime) -> bool:
         """Whether it is worth trying to claim."""
         waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)
@@ -188,11 +222,13 @@ class ChangeRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def since(self, number: int, limit: int = 5000) -> list[Hint]:
-        """Those numbered above `number`, oldest first."""
+    async def since(self, number: int, missing: Sequence[int] = (), limit: int = 5000) -> list[Hint]:
+        """Those numbered above `number`, oldest first, and those `missing` from before that have appeared since."""
         # Plain rows: this is asked several times a second by every process that shows live pages.
-        columns = (t.changes.c.id, t.changes.c.topic)
-        query = select(*columns).where(t.changes.c.id > number).order_by(t.changes.c.id).limit(limit)
+        wanted = t.changes.c.id > number
+        if missing:
+            wanted |= t.changes.c.id.in_(missing)
+        query = select(t.changes.c.id, t.changes.c.topic).where(wanted).order_by(t.changes.c.id).limit(limit)
         return [Hint(number, topic) for number, topic in (await self._session.execute(query)).all()]
 
     async def newest(self) -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import event, select
+from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.util import identity_key
 
 from bot.core.errors import Conflict, NotFound
-from bot.services.entities import Change, Task
+from bot.services.entities import Task
+from bot.store import sqlite
+from bot.store.lookups import by_attributes, by_key, shape_of, values_of
 from bot.store.repositories import (
     CaseRepository,
     ChangeRepository,
@@ -24,23 +27,22 @@ from bot.store.repositories import (
     LeftoverRepository,
     TaskRepository,
 )
-from bot.store.tables import map_entities
+from bot.store.tables import changes, map_entities
 
 T = TypeVar("T")
 
-_BUSY_SECONDS = 30
 # Parameters stay out of error messages: they are customers' words and numbers.
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """An engine for `sqlite+aiosqlite:///…` (WAL, foreign keys, full sync) or `postgresql+asyncpg://…`."""
+    """An engine for `sqlite+aiosqlite:///…` (see `bot.store.sqlite`) or `postgresql+asyncpg://…`."""
     map_entities()
     if not url.startswith("sqlite"):
         return create_async_engine(url, pool_pre_ping=True, **_POOL)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_POOL)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_async_engine(url, module=sqlite.Driver(), connect_args={"timeout": sqlite.BUSY_SECONDS}, **_POOL)
+    event.listen(engine.sync_engine, "connect", sqlite.prepare)
+    event.listen(engine.sync_engine, "begin", sqlite.begin)
     return engine
 
 
@@ -52,21 +54,6 @@ def async_url(url: str) -> str:
     if url.startswith("sqlite://"):
         return "sqlite+aiosqlite://" + url.removeprefix("sqlite://")
     return url
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver must not open transactions by itself: `_begin_sqlite` says which kind is wanted.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # A writer takes its lock at once: upgrading a read lock later can only fail when another writer is waiting.
-    reading = connection.get_execution_options().get("afterword_read_only", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 class _Turn:
@@ -89,26 +76,47 @@ class _Turn:
             queue.release()
 
 
+class LocalWorker(Protocol):
+    """A worker in the same process, as a unit of work that makes tasks sees it."""
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a task is its own."""
+        ...
+
+    def room(self) -> int:
+        """How many tasks it could begin now without passing over older ones."""
+        ...
+
+    def take(self, tasks: Sequence[Task], *, more: bool) -> None:
+        """Begin these, which are claimed; `more` are due that are not."""
+        ...
+
+
 class SqlStore:
     """Opens units of work on one engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self.on_task: Callable[[], None] = _nobody_waits
+        self.worker: LocalWorker | None = None
+        """The worker of this process, if it hosts one: what is due at once goes straight to it."""
         # SQLite has one writer at a time and makes the others sleep and try again: within a process they queue instead.
-        self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        on_sqlite = engine.dialect.name == "sqlite"
+        self._writers = asyncio.Lock() if on_sqlite else None
+        self._group = sqlite.GroupSync(Path(engine.url.database)) if on_sqlite and engine.url.database else None
         # A page is read from one moment: SQLite's readers see a snapshot by themselves, PostgreSQL's when asked.
-        snapshot = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        self._reading = engine.execution_options(afterword_read_only=True, **snapshot)
+        snapshot = {} if on_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading = engine.execution_options(afterword="read", **snapshot)
+        self._writing = engine.execution_options(afterword="write")
 
     @asynccontextmanager
     async def __call__(self, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:
         """A new transaction, rolled back unless it is committed before it is left."""
-        engine = self._reading if read_only else self.engine
+        engine = self._reading if read_only else self._writing
         turn = _Turn(None if read_only else self._writers)
         async with turn, AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
             try:
-                yield SqlUnitOfWork(session, on_task=self.on_task, turn=turn)
+                yield SqlUnitOfWork(session, worker=self.worker, turn=turn, group=self._group)
             except (StaleDataError, IntegrityError) as error:
                 raise Conflict("someone else changed this first; look again") from error
 
@@ -116,11 +124,20 @@ class SqlStore:
 class SqlUnitOfWork:
     """See `bot.services.ports.UnitOfWork`."""
 
-    def __init__(self, session: AsyncSession, *, on_task: Callable[[], None], turn: _Turn) -> None:
+    def __init__(
+        self,
+        session: AsyncSession,
+        *,
+        worker: LocalWorker | None,
+        turn: _Turn,
+        group: sqlite.GroupSync | None,
+    ) -> None:
         self.session = session
         self._turn = turn
-        self._on_task = on_task
-        self._has_task = False
+        self._group = group
+        self._worker = worker
+        self._tasks: list[Task] = []
+        self._topics: dict[str, None] = {}
         self.conversations = ConversationRepository(session)
         self.tasks = TaskRepository(session)
         self.cases = CaseRepository(session)
@@ -130,11 +147,14 @@ class SqlUnitOfWork:
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""
-        return await self.session.get(kind, id)
+        known: T | None = self.session.sync_session.identity_map.get(identity_key(kind, id))
+        if known is not None:
+            return known
+        return (await self.session.scalars(by_key(kind), {"key": id})).first()
 
     async def get(self, kind: type[T], id: str) -> T:
         """The entity with this primary key. Raises NotFound."""
-        entity = await self.session.get(kind, id)
+        entity = await self.find(kind, id)
         if entity is None:
             raise NotFound(f"there is no {kind.__name__.lower()} {id!r}")
         return entity
@@ -155,21 +175,12 @@ class SqlUnitOfWork:
         **equal: Any,
     ) -> list[T]:
         """Every entity whose attributes equal these; a tuple, list or set of values means any of them."""
-        columns = class_mapper(kind).columns
-        query = select(kind)
-        for name, value in equal.items():
-            many = isinstance(value, tuple | list | set | frozenset)
-            query = query.where(columns[name].in_(list(value)) if many else columns[name] == value)
-        if order_by is not None:
-            column = columns[order_by]
-            query = query.order_by(column.desc() if descending else column.asc())
-        if limit is not None:
-            query = query.limit(limit)
-        return list((await self.session.scalars(query)).all())
+        query = by_attributes(kind, shape_of(equal), order_by, descending, limit)
+        return list((await self.session.scalars(query, values_of(equal))).all())
 
     def add(self, *entities: Any) -> None:
-        """Remember new entities at the commit; a new task wakes the worker of this process after it."""
-        self._has_task = self._has_task or any(isinstance(entity, Task) for entity in entities)
+        """Remember new entities at the commit; the worker of this process then begins new tasks that are due."""
+        self._tasks += [entity for entity in entities if isinstance(entity, Task)]
         self.session.add_all(entities)
 
     async def delete(self, entity: Any) -> None:
@@ -178,8 +189,7 @@ class SqlUnitOfWork:
 
     def changed(self, *topics: str) -> None:
         """Tell open pages, after the commit, that something under each topic changed."""
-        now = datetime.now(UTC)
-        self.session.add_all(Change(topic=topic, at=now) for topic in topics)
+        self._topics |= dict.fromkeys(topics)
 
     async def flush(self) -> None:
         """Send what is pending to the database. Raises Conflict when a constraint or a version stands in the way."""
@@ -191,14 +201,34 @@ class SqlUnitOfWork:
     async def commit(self) -> None:
         """Make it so. Raises Conflict when someone else changed the same thing first."""
         try:
+            begun = await self._begin_tasks()
+            if self._topics:
+                now = datetime.now(UTC)
+                hints = [{"topic": topic, "at": now} for topic in self._topics]
+                await self.session.execute(insert(changes), hints)
             await self.session.commit()
         except (StaleDataError, IntegrityError) as error:
             raise Conflict("someone else changed this first; look again") from error
         self._turn.end()
-        if self._has_task:
-            self._has_task = False
-            self._on_task()
+        if self._worker is not None and self._tasks:
+            # Whoever works on them commits after us, and so makes our commit durable with its own.
+            self._worker.take(begun, more=len(begun) < len(self._tasks))
+        self._tasks, self._topics = [], {}
+        if self._group is not None:
+            await self._group.reached()
 
-
-def _nobody_waits() -> None:
-    """No worker lives in this process; those elsewhere look by themselves."""
+    async def _begin_tasks(self) -> list[Task]:
+        """Claim new tasks for the worker of this process, as far as it has room and their turn has come."""
+        begun: list[Task] = []
+        if self._worker is None:
+            return begun
+        locks: set[str] = set()
+        for task in self._tasks:
+            is_first = task.lock is None or (
+                task.lock not in locks and not await self.tasks.is_locked(task.lock, besides=task.id)
+            )
+            locks |= {task.lock} if task.lock else set()
+            if is_first and task.due_at <= task.created_at and len(begun) < self._worker.room():
+                task.state, task.attempts, task.due_at = "doing", 1, task.due_at + self._worker.lease
+                begun.append(task)
+        return begun

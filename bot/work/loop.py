@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,17 +49,33 @@ class Worker:
         idle_seconds: float = 0.2,
         handlers: Mapping[str, Handler] = HANDLERS,
     ) -> None:
+        self.lease = LEASE
         self._shop = shop
-        self._room = asyncio.Semaphore(at_once)
         self._at_once = at_once
         self._idle_seconds = idle_seconds
         self._handlers = handlers
         self._woken = asyncio.Event()
+        self._waiting = True
+        """Whether something may be due that nobody has begun."""
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look again now: something became due."""
+        self._waiting = True
         self._woken.set()
+
+    def room(self) -> int:
+        """How many tasks could be begun now; none while older ones wait."""
+        return 0 if self._waiting else max(0, self._at_once - len(self._running))
+
+    def take(self, tasks: Sequence[Task], *, more: bool = False) -> None:
+        """Begin tasks that are claimed already; `more` are due that are not."""
+        for task in tasks:
+            running = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.id}")
+            self._running.add(running)
+            running.add_done_callback(self._done)
+        if more:
+            self.wake()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is left to its lease."""
@@ -106,23 +122,24 @@ class Worker:
             log.warning("claiming failed", reason=type(error).__name__, where=_where(error))
             await asyncio.sleep(1)
             return False
-        for task in tasks:
-            running = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.id}")
-            self._running.add(running)
-            running.add_done_callback(self._done)
+        self.take(tasks)
         return bool(tasks)
 
     def _done(self, running: asyncio.Task[None]) -> None:
         self._running.discard(running)
-        # The next task of the same lock may have become free.
-        self._woken.set()
+        if self._waiting:
+            # There is room now, and the next task of the same lock may have become free.
+            self._woken.set()
 
     async def _claim(self, limit: int) -> list[Task]:
         try:
             # An idle worker only reads: the writers' turn is for those who have something to write.
             async with self._shop.store(read_only=True) as tx:
-                if not await tx.tasks.any_due(self._shop.clock()):
-                    return []
+                self._waiting = False  # before the question: whoever wakes us meanwhile is not forgotten
+                some = await tx.tasks.any_due(self._shop.clock())
+                self._waiting = self._waiting or some
+            if not self._waiting:
+                return []
             async with self._shop.store() as tx:
                 tasks = await tx.tasks.claim(self._shop.clock(), lease=LEASE, limit=limit)
                 await tx.commit()

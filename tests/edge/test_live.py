@@ -31,12 +31,13 @@ def test_a_change_that_is_committed_late_is_still_told() -> None:
 def test_a_change_is_told_once_and_forgotten_after_a_while() -> None:
     """So that the watcher neither repeats itself nor remembers for ever."""
     seen = Seen(keep=60)
-    seen.fresh([change(1), change(2)], now=0)
+    seen.fresh([change(1), change(2), change(4)], now=0)
+    assert seen.missing == (3,)
 
-    again = seen.fresh([change(1), change(2), change(3)], now=61)
+    again = seen.fresh([change(1), change(2), change(5)], now=61)
 
-    assert [one.id for one in again] == [3]
-    assert seen.floor == 2
+    assert [one.id for one in again] == [5]
+    assert seen.missing == ()
 
 
 async def test_a_change_in_another_process_wakes_who_listens_to_its_topic(shop: Workshop) -> None:
@@ -75,7 +76,7 @@ async def test_the_watcher_survives_an_emptied_table(store: SqlStore) -> None:
     """When old hints are thrown away, SQLite begins to number anew."""
     live = Live(store, poll=0.01, refresh=3600)
     async with store() as tx:
-        tx.changed(*(["desk"] * 50))
+        tx.changed("desk", *(f"conversation:{number}" for number in range(50)))
         await tx.commit()
     live.start()
     with live.listen("desk") as line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -244,3 +245,98 @@ async def test_changes_are_told_after_the_commit_and_only_then(store: SqlStore) 
 def test_a_database_url_is_taken_as_people_write_it(written: str, used: str) -> None:
     """With or without a driver."""
     assert async_url(written) == used
+
+
+class Hands:
+    """A worker in this process with so much room; it keeps what it is given."""
+
+    lease = timedelta(seconds=60)
+
+    def __init__(self, room: int) -> None:
+        self.left = room
+        self.begun: list[str | None] = []
+        self.told_of_more = False
+
+    def room(self) -> int:
+        """How many more it would begin."""
+        return self.left
+
+    def take(self, tasks: Sequence[Task], *, more: bool) -> None:
+        """Begin."""
+        self.begun += [task.key for task in tasks]
+        self.told_of_more |= more
+
+
+def due(key: str, *, lock: str | None = None, after: timedelta = timedelta(0)) -> Task:
+    """A task that is due so long after it is made."""
+    return Task(kind="note", key=key, lock=lock, due_at=NOON + after, created_at=NOON)
+
+
+async def test_what_is_due_at_once_goes_straight_to_the_worker_of_this_process(store: SqlStore) -> None:
+    """Claimed by the transaction that makes it, as if the worker had claimed it; what is due later is not."""
+    store.worker = hands = Hands(room=10)
+
+    async with store() as tx:
+        tx.add(due("now"), due("later", after=timedelta(hours=1)))
+        await tx.commit()
+
+    assert (hands.begun, hands.told_of_more) == (["now"], True)
+    async with store(read_only=True) as tx:
+        task = await tx.one(Task, key="now")
+        assert task is not None
+        assert (task.state, task.attempts, task.due_at) == ("doing", 1, NOON + hands.lease)
+    async with store() as tx:
+        assert await tx.tasks.claim(NOON, lease=hands.lease, limit=10) == []
+
+
+async def test_nobody_begins_what_was_not_committed(store: SqlStore) -> None:
+    """A rollback takes the task back, too."""
+    store.worker = hands = Hands(room=10)
+
+    async with store() as tx:
+        tx.add(due("lost"))
+
+    assert hands.begun == []
+
+
+async def test_a_task_whose_lock_is_held_or_waited_for_is_not_begun(store: SqlStore) -> None:
+    """Neither by a task from before nor by one of the same transaction; the worker is told to look again."""
+    store.worker = hands = Hands(room=10)
+    async with store() as tx:
+        tx.add(due("first", lock="in:1"), due("second", lock="in:1"), due("elsewhere", lock="in:2"))
+        await tx.commit()
+    assert (hands.begun, hands.told_of_more) == (["first", "elsewhere"], True)
+
+    async with store() as tx:
+        tx.add(due("third", lock="in:1"))
+        await tx.commit()
+    assert hands.begun == ["first", "elsewhere"]
+
+
+async def test_the_transaction_that_ends_a_task_may_begin_the_next_of_its_lock(store: SqlStore) -> None:
+    """By then the lock is free."""
+    store.worker = hands = Hands(room=10)
+    async with store() as tx:
+        first = due("first", lock="in:1")
+        tx.add(first)
+        await tx.commit()
+
+    async with store() as tx:
+        await tx.tasks.finish(first)
+        tx.add(due("second", lock="in:1"))
+        await tx.commit()
+
+    assert hands.begun == ["first", "second"]
+
+
+async def test_a_worker_without_room_begins_nothing(store: SqlStore) -> None:
+    """What it cannot begin is due for anybody."""
+    store.worker = hands = Hands(room=0)
+
+    async with store() as tx:
+        tx.add(due("now"))
+        await tx.commit()
+
+    assert (hands.begun, hands.told_of_more) == ([], True)
+    async with store() as tx:
+        assert [task.key for task in await tx.tasks.claim(NOON, lease=hands.lease, limit=10)] == ["now"]

@@ -13,6 +13,7 @@ from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import Conflict, Refused
 from bot.services.entities import AuditEntry, Task
 from bot.services.workshop import Workshop
+from bot.store.unit_of_work import SqlStore
 from bot.work.loop import LEASE, Worker
 from tests.conftest import Clock
 
@@ -263,3 +264,37 @@ async def test_a_stopped_worker_leaves_what_it_held_to_its_lease(shop: Workshop,
 
     [task] = await tasks(shop)
     assert (task.state, task.due_at) == ("doing", clock.now + timedelta(seconds=60))
+
+
+async def test_work_that_makes_work_is_done_once_and_in_order(shop: Workshop) -> None:
+    """A hosted worker is handed what its own tasks make; the order within a lock holds all the same."""
+    finished = asyncio.Event()
+
+    async def chain(shop: Workshop, task: Task) -> None:
+        n = task.payload["n"]
+        async with shop.store() as tx:
+            tx.add(AuditEntry(at=shop.clock(), who="worker", action="done", subject=str(n)))
+            await tx.tasks.finish(task)
+            if n < 90:
+                now, lock = shop.clock(), f"lock {n % 3}"
+                tx.add(Task(kind="note", payload={"n": n + 3}, lock=lock, due_at=now, created_at=now))
+            await tx.commit()
+        left.discard(n)
+        if not left:
+            finished.set()
+
+    left = set(range(1, 93))
+    one = Worker(shop, handlers={"note": chain}, idle_seconds=0.01, at_once=2)
+    assert isinstance(shop.store, SqlStore)
+    shop.store.worker = one
+    running = asyncio.create_task(one.run())
+    await plan(shop, *({"payload": {"n": n}, "lock": f"lock {n % 3}"} for n in (1, 2, 3)))
+
+    async with asyncio.timeout(60):
+        await finished.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    numbers = await done(shop)
+    assert sorted(numbers) == list(range(1, 93))
+    assert all(of_lock == sorted(of_lock) for of_lock in ([n for n in numbers if n % 3 == k] for k in range(3)))

@@ -49,9 +49,10 @@ async def _push(
 
     async def render(changed: frozenset[str]) -> list[ServerEvent]:
         nonlocal shown
+        context, zone = await look()
+        # Asked after looking: whatever was seen, the session still stood then.
         if await signed_in(shop, token) is None:
             raise Unauthorised("this session has ended")
-        context, zone = await look()
         text = html(request, template, context, zone)
         if text == shown:
             return []

@@ -1,0 +1,155 @@
+"""SQLite under asyncio: durable in groups, nobody blocked by another process, the log kept short."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bot.services.entities import Customer
+from bot.store import sqlite
+from bot.store.unit_of_work import SqlStore, create_engine
+from tests.conftest import NOON
+
+
+@pytest.fixture
+def database(database_url: str) -> Path:
+    """The file of the database under test; PostgreSQL has none."""
+    if not database_url.startswith("sqlite"):
+        pytest.skip("about SQLite")
+    return Path(database_url.partition(":///")[2])
+
+
+async def introduce(store: SqlStore, name: str) -> None:
+    """One small transaction."""
+    async with store() as tx:
+        tx.add(Customer(name=name, created_at=NOON))
+        await tx.commit()
+
+
+async def test_a_commit_returns_when_a_sync_that_began_after_it_has_ended(
+    store: SqlStore, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sync covers what was in the log when it began; many commits share one."""
+    seen_by_sync: list[set[str]] = []
+    sync = os.fsync
+
+    def watched(file: int) -> None:
+        with sqlite3.connect(database) as reader:
+            seen_by_sync.append({name for (name,) in reader.execute("SELECT name FROM customers")})
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", watched)
+
+    async def introduce_and_look(name: str) -> None:
+        await introduce(store, name)
+        assert any(name in seen for seen in seen_by_sync), f"{name} was told to be safe before it was"
+
+    await asyncio.gather(*(introduce_and_look(f"customer {n}") for n in range(40)))
+
+    assert len(seen_by_sync) < 40
+
+
+async def test_a_sync_that_fails_is_not_hidden(
+    store: SqlStore, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who committed learns that it may not be on the disk."""
+
+    def broken(file: int) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(os, "fsync", broken)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        await introduce(store, "Robin")
+
+
+_HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+connection.execute("ROLLBACK")
+print("let go", flush=True)
+sys.stdin.readline()
+"""
+
+
+async def test_while_another_process_writes_the_loop_goes_on(store: SqlStore, database: Path) -> None:
+    """The writer waits for its turn; everybody else does not."""
+    await introduce(store, "so that there is a connection")
+    pipe = asyncio.subprocess.PIPE
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", _HOLD, database, stdin=pipe, stdout=pipe)
+    assert other.stdin and other.stdout
+    assert await other.stdout.readline() == b"held\n"
+
+    waiting = asyncio.create_task(introduce(store, "Robin"))
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert not waiting.done()
+    other.stdin.write(b"\n")
+    async with asyncio.timeout(30):
+        await waiting
+
+    await other.communicate(b"\n")
+    async with store(read_only=True) as tx:
+        assert await tx.one(Customer, name="Robin") is not None
+
+
+async def test_a_lock_that_is_never_let_go_is_an_error_in_the_end(
+    store: SqlStore, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next transaction on the same connection works again."""
+    await introduce(store, "so that there is a connection")
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.02)
+    with sqlite3.connect(database, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"):
+            await introduce(store, "Robin")
+        other.execute("ROLLBACK")
+
+    await introduce(store, "Kim")
+
+
+async def test_a_reader_sees_one_moment_while_others_write(store: SqlStore, database: Path) -> None:
+    """Its snapshot is taken with its first question."""
+    await introduce(store, "Robin")
+    async with store(read_only=True) as tx:
+        before = len(await tx.all(Customer))
+        await introduce(store, "Kim")
+        after = len(await tx.all(Customer))
+
+    assert (before, after) == (1, 1)
+
+
+async def test_the_log_does_not_grow_for_ever(database: Path) -> None:
+    """It is moved into the database every few hundred commits, beside the work."""
+    engine = create_engine(f"sqlite+aiosqlite:///{database}")
+    store = SqlStore(engine)
+    largest = 0
+    for n in range(1200):
+        await introduce(store, f"customer {n}")
+        largest = max(largest, database.with_name(database.name + "-wal").stat().st_size)
+    await engine.dispose()
+
+    assert largest < 8 * 1024 * 1024
+
+
+async def test_what_was_rolled_back_leaves_the_connection_as_it_was(store: SqlStore, database: Path) -> None:
+    """An error in the middle of a transaction costs that transaction only."""
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            async with store() as tx:
+                tx.add(Customer(name="lost", created_at=NOON))
+                await tx.flush()
+                raise ZeroDivisionError
+    await introduce(store, "Robin")
+
+    async with store(read_only=True) as tx:
+        assert [customer.name for customer in await tx.all(Customer)] == ["Robin"]
