@@ -14,6 +14,8 @@ from aiohttp import web
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionMissingDomainException, ActionNotFoundException
 
+from bot import collector
+
 logger = logging.getLogger(__name__)
 EXECUTOR = web.AppKey("executor", ActionExecutor)
 LARGEST_CALL = 32 * 1024 * 1024  # a call carries the whole conversation and the domain
@@ -37,6 +39,7 @@ async def _warm_up(package: str) -> None:
     except ModuleNotFoundError:
         return
     await runtime.recovery()
+    collector.settle()
 
 
 async def run_action(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ that was already taken is answered with the words it brought the first time.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -21,6 +22,7 @@ from sanic.response import HTTPResponse
 from sanic.response import json as json_response
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot import collector
 from bot.rasa_compat import turns
 from bot.rasa_compat.errors import ActionFailed, ConversationMoved, StoreNotFound
 from bot.rasa_compat.lock_store import ConversationLocks
@@ -34,6 +36,11 @@ Handler = Callable[[Any, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 class Malformed(Exception):
     """The request's body is not what this address takes."""
+
+
+TURNS_AT_ONCE = int(os.environ.get("XX", "2"))
+"""A turn is work, not waiting: begun together, many turns all end late; one after the other, most end early. While the
+action server works for one turn, another goes on."""
 
 
 class AfterwordInput(InputChannel):  # type: ignore[misc]
@@ -54,11 +61,18 @@ class AfterwordInput(InputChannel):  # type: ignore[misc]
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
+        self._room = asyncio.Semaphore(TURNS_AT_ONCE)
 
     def blueprint(self, on_new_message: Callable[..., Awaitable[Any]]) -> Blueprint:
         """The routes, and the check at the start that conversations are kept where they should be."""
         blueprint = Blueprint("afterword")
-        handlers = {"turn": take_turn, "trigger": trigger, "parse": parse, "resume": resume, "forget": forget}
+        handlers = {
+            "turn": self._in_turn(take_turn),
+            "trigger": self._in_turn(trigger),
+            "parse": parse,
+            "resume": resume,
+            "forget": forget,
+        }
         for path, handler in handlers.items():
             blueprint.add_route(self._guarded(handler), f"/{path}", methods=["POST"], name=path)
         blueprint.listener("after_server_start")(refuse_to_forget)
@@ -74,6 +88,13 @@ class AfterwordInput(InputChannel):  # type: ignore[misc]
             return await answer(handler, agent, request.body)
 
         return guarded
+
+    def _in_turn(self, handler: Handler) -> Handler:
+        async def wait_and_handle(agent: Any, body: dict[str, Any]) -> dict[str, Any]:
+            async with self._room:
+                return await handler(agent, body)
+
+        return wait_and_handle
 
     def _knows_the_secret(self, request: Request) -> bool:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
@@ -161,6 +182,7 @@ async def refuse_to_forget(app: Sanic[Any, Any]) -> None:
     if not agent.is_ready():
         raise StoreNotFound("No model could be loaded: train one first.")
     await agent.tracker_store.ready()
+    collector.settle()
 
 
 def _word(body: dict[str, Any], field: str) -> str:

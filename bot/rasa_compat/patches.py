@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from bot.rasa_compat import stubs
+from bot.rasa_compat import hot_spots, stubs
 from bot.rasa_compat.after_import import Patch
 from bot.rasa_compat.errors import ActionFailed, StoreNotFound
 
@@ -69,43 +69,6 @@ def needs_tensorflow(class_name: str) -> Patch:
         getattr(module, class_name).required_packages = staticmethod(lambda: ["tensorflow"])
 
     return patch
-
-
-def event_types(module: Any) -> None:
-    """Rasa walks every subclass of Event for every event it reads; the answer never changes."""
-    resolve = module.Event.resolve_by_type
-    known: dict[str, Any] = {}
-
-    def resolve_by_type(type_name: str, default: Any = None) -> Any:
-        if type_name in known:
-            return known[type_name]
-        found = resolve(type_name, default)
-        if found is not None and found is not default:
-            known[type_name] = found
-        return found
-
-    module.Event.resolve_by_type = staticmethod(resolve_by_type)
-
-
-def action_results(module: Any) -> None:
-    """Rasa validates its own schema again with each answer of the action server, 20 ms a time: compile it once."""
-
-    @functools.cache
-    def validator() -> Any:
-        from jsonschema.validators import validator_for  # type: ignore[import-untyped]
-
-        schema = module.RemoteAction.action_response_format_spec()
-        return validator_for(schema)(schema)
-
-    def validate(self: Any, result: Any) -> bool:
-        from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-
-        error = best_match(validator().iter_errors(result))
-        if error is not None:
-            raise error
-        return True
-
-    module.RemoteAction._validate_action_result = validate
 
 
 class _WatchedAction:
@@ -180,8 +143,11 @@ PATCHES: dict[str, Patch] = {
     "rasa.utils.common": unavailable_packages,
     "rasa.nlu.classifiers.diet_classifier": needs_tensorflow("DIETClassifier"),
     "rasa.core.policies.ted_policy": needs_tensorflow("TEDPolicy"),
-    "rasa.shared.core.events": event_types,
-    "rasa.core.actions.action": action_results,
+    "rasa.shared.core.events": hot_spots.event_types,
+    "rasa.core.actions.action": hot_spots.action_results,
+    "rasa.core.policies.rule_policy": hot_spots.rule_policy,
+    "rasa.engine.runner.dask": hot_spots.graph_runner,
+    "rasa.utils.endpoints": hot_spots.action_endpoint,
     "rasa.core.processor": failing_actions,
     "rasa.core.tracker_store": loud_tracker_store,
     "rasa.core.agent": unwrapped_tracker_store,

@@ -18,6 +18,8 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = {"bot.rasa_compat run": "rasa", "bot.rasa_compat actions": "actions", "bot edge": "edge"}
+"""How each process of a house is told by its command line."""
 
 
 @dataclass
@@ -53,6 +55,17 @@ class House:
     def received(self, phone: str) -> list[str]:
         """The texts that phone received."""
         return [item["body"] for item in self.phone(phone) if item["direction"] == "out"]
+
+    def processor_seconds(self) -> dict[str, float]:
+        """The processor time each process of this house has taken so far, by its log's name."""
+        taken: dict[str, float] = {}
+        for pid in _descendants(self.process.pid):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            name = next((name for words, name in PROCESSES.items() if words in command), "other")
+            ticks = int(fields[11]) + int(fields[12])
+            taken[name] = taken.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
+        return taken
 
     def kill(self, words: str) -> None:
         """End, without a warning, the process of this house whose command line has these words."""
