@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -101,6 +102,30 @@ def recalibrate() -> None:
 
     for line in asyncio.run(refit_and_report(load())):
         print(line)
+
+
+@cli.command("train-detector")
+def train_detector(
+    data: Annotated[Path, typer.Option(help="Folder with measure/ and train/: the public sets.")],
+    out: Annotated[Path | None, typer.Option(help="Where the weights go; without it, to those that ship.")] = None,
+) -> None:
+    """Learn the detector's weights anew and say whether they are the same, byte for byte."""
+    from bot.launch.detection import train_detector as learn_detector
+    from bot.nlu.scorer import WEIGHTS
+
+    same = learn_detector(data, out or WEIGHTS, load().data_dir)
+    print("The weights are what they were." if same else "The weights changed.")
+
+
+@cli.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Folder with the measuring sets; train/ is looked for beside it.")],
+    parts: Annotated[bool, typer.Option(help="Also show what each part adds (some minutes).")] = False,
+) -> None:
+    """Measure the detector, by set and language."""
+    from bot.launch.detection import evaluate as measure_detector
+
+    measure_detector(data, load().data_dir, parts=parts)
 
 
 @cli.command()

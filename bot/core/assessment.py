@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.core.calibration import AS_SHIPPED, THRESHOLD, Calibration
+from bot.core.calibration import AS_SHIPPED, THRESHOLD, Calibration, in_percent
 from bot.core.facts import Facts, operations_signals
 from bot.core.vocabulary import AwaitedAnswer, Failure, NextStep, Verdict
 
@@ -110,7 +110,9 @@ def _learnt(before: float, after: float) -> tuple[Signal, ...]:
     if before == after:
         return ()
     weight = _logit(min(max(after, 1e-4), 1 - 1e-4)) - _logit(min(max(before, 1e-4), 1 - 1e-4))
-    return (Signal("site_learnt", round(weight, 3), f"corrections here moved {before:.0%} to {after:.0%}"),)
+    return (
+        Signal("site_learnt", round(weight, 3), f"corrections here moved {in_percent(before)} to {in_percent(after)}"),
+    )
 
 
 def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) -> NextStep:
@@ -186,7 +188,7 @@ def _intent_signals(reading: Reading) -> Iterable[tuple[str, float, str]]:
 
 
 def _read_as(reading: Reading) -> str:
-    return f"read as {reading.intent}, {reading.intent_confidence:.0%} sure"
+    return f"read as {reading.intent}, {in_percent(reading.intent_confidence)} sure"
 
 
 def _brevity_signals(reading: Reading, around: Circumstances) -> Iterable[tuple[str, float, str]]:

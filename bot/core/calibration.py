@@ -67,6 +67,11 @@ class Refit:
     reason: str
 
 
+def in_percent(probability: float) -> str:
+    """A probability as people are told it: from "1%" to "99%", because nobody is ever quite sure of another person."""
+    return f"{min(max(round(probability * 100), 1), 99)}%"
+
+
 def refit(labels: Sequence[Label], current: Calibration = AS_SHIPPED) -> Refit | None:
     """Fit on four fifths, judge on the fifth held out by the labels' ids; None when there are too few labels.
 

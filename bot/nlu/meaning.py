@@ -22,6 +22,8 @@ from bot.nlu.questions import UNASKED
 MEANING = "meaning"
 """The name of the signal that carries what the embedding added."""
 
+ASKED = "asked"
+
 MOST_WORDS_LOGIT = 5.0
 """The linear model's log-odds are cut off here: beyond it, it is no surer than that."""
 
@@ -35,13 +37,17 @@ class Direction:
     bias: float
     weights: Vector
 
+    def scaled(self, factor: float) -> Direction:
+        """The same direction, with more or less say."""
+        return Direction(self.bias * factor, self.weights * np.float32(factor))
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """The weights in log-odds; `directions` by question, `words` is the say of the linear model, `cues` theirs.
 
-    `sure` says for each language between which probabilities the linear model alone is not believed; outside of them it
-    is, which saves the embedding. A language that is not named is always read twice.
+    `unsure` says between which probabilities the linear model alone is not believed, for "asked" and "unasked" texts,
+    and for those of one language ("en asked"); outside of them it is, which saves the embedding.
     """
 
     directions: Mapping[str, Direction]
@@ -58,11 +64,16 @@ class Meaning:
         """What the words and the cues add."""
         say = self.words_unasked if question == UNASKED else self.words
         cut = max(-MOST_WORDS_LOGIT, min(MOST_WORDS_LOGIT, words_logit))
-        return say * cut + sum(self.cues.get(name, 0.0) for name in sorted(set(cue_names)))
+        return say * cut + sum(self.say_of(name, question) for name in sorted(set(cue_names)))
+
+    def say_of(self, cue: str, question: str) -> float:
+        """What a cue adds beside its words; of a text that answers no question, nothing."""
+        return 0.0 if question == UNASKED else self.cues.get(cue, 0.0)
 
     def is_unsure(self, words_p: float, language: str, question: str) -> bool:
         """Whether a second reading is worth its time."""
-        low, high = self.unsure.get(f"{language} {question}", self.unsure.get(language, (0.0, 1.0)))
+        kind = UNASKED if question == UNASKED else ASKED
+        low, high = self.unsure.get(f"{language} {kind}") or self.unsure.get(kind) or (0.0, 1.0)
         return low <= words_p <= high
 
 

@@ -14,12 +14,12 @@ QUESTIONS = (OPEN, IMPROVE, GOOD, UNASKED)
 
 _OF_CONTEXT = {"check_in": OPEN, "follow_up": OPEN, "soft_question": IMPROVE}
 _IMPROVE = re.compile(
-    r"\b(improv|better|differently|missing|daha iyi|eksik|gelistir|iyilestir|bolje|poboljsa|popravi|боље|побољша"
+    r"\b(improv|better|differently|missing|daha iyi|eksik|gelistir|iyilestir|bolje|poboljsa|popravi"
     r"|mejor|besser|verbesser|καλυτερ|βελτι|βελτιω)|بهتر|بهبود"
 )
 _GOOD = re.compile(
     r"\bwhat (was|did you find|went) (good|well)|\b(like|enjoy)(d)? (best|most)|ne(ler)? (iyiydi|guzeldi|hosunuza)"
-    r"|begendi|sta je bilo dobro|шта је било добро|que (fue bueno|te gusto|le gusto)|was war gut|gefallen|τι σας αρεσε"
+    r"|begendi|sta je bilo dobro|que (fue bueno|te gusto|le gusto)|was war gut|gefallen|τι σας αρεσε"
     r"|چه چیزی خوب"
 )
 

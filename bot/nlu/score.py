@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from bot.core.assessment import UNSURE_FROM, Circumstances, Reading, Signal, assess
+from bot.core.assessment import UNSURE_FROM, Assessment, Circumstances, Reading, Signal, assess
 from bot.core.calibration import THRESHOLD
 from bot.nlu.identifying import language_of
 from bot.nlu.questions import question_of_context
@@ -28,8 +28,19 @@ class Unreadable(ValueError):
 def predict(row: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
     """What the detector says of one row. Raises Unreadable."""
     text, rating, context = _checked(row)
-    language = language_of(text, row.get("lang") or None)
-    heard = scorer.score(text, language, question_of_context(context))
+    fused = judge(text, row.get("lang") or None, question_of_context(context), rating, scorer)
+    return {
+        "id": row["id"],
+        "p": fused.probability,
+        "label": label_of(fused.probability),
+        "signals": [{"name": s.name, "weight": s.weight, "evidence": s.evidence} for s in fused.signals],
+    }
+
+
+def judge(text: str, recorded: str | None, question: str, rating: int | None, scorer: Scorer) -> Assessment:
+    """The decision of the core about a text, with nothing known but its rating."""
+    language = language_of(text, recorded)
+    heard = scorer.score(text, language, question)
     reading = Reading(
         text=text,
         p=heard.p,
@@ -39,13 +50,7 @@ def predict(row: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
         language=language,
         rating=rating,
     )
-    fused = assess(reading, Circumstances())
-    return {
-        "id": row["id"],
-        "p": fused.probability,
-        "label": label_of(fused.probability),
-        "signals": [{"name": s.name, "weight": s.weight, "evidence": s.evidence} for s in fused.signals],
-    }
+    return assess(reading, Circumstances())
 
 
 def label_of(probability: float) -> str:

@@ -8,16 +8,19 @@ the emoji.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bot.core.assessment import UNSURE_FROM
+from bot.core.calibration import THRESHOLD
 from bot.nlu.embedding import Embeds, default_embedder
-from bot.nlu.explaining import Cue, explain_meaning, explain_words
+from bot.nlu.explaining import TOO_LITTLE, UNKNOWN_LANGUAGE, ByWords, Cue, explain_doubt, explain_meaning, explain_words
 from bot.nlu.lexicon import LEXICONS, Found, Lexicon, lexicon_for
-from bot.nlu.linear import Model, features, names, read_model
+from bot.nlu.linear import Model, names, read_model
 from bot.nlu.meaning import Meaning, probability, read_meaning
 from bot.nlu.questions import OPEN, QUESTIONS
 from bot.nlu.text import Folded, fold
@@ -26,6 +29,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 MEANING_FILE = "meaning.json.gz"
 ANY = "any"
 """The model of languages that have none of their own: cues alone."""
+
+_FEWEST_LETTERS = 2
+_SAYING_NOTHING = frozenset({"brevity", "faint_praise"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Heard:
 
 
 class Scorer:
-    """Scores replies in every language that has data files, and the others by what can be told without."""
+    """Scores replies in every language that was learnt; of any other it says what can be told, and abstains."""
 
     def __init__(
         self, models: Mapping[str, Model], meaning: Meaning | None = None, embedder: Embeds | None = None
@@ -75,41 +81,46 @@ class Scorer:
         tongue = self._tongue(folded, language)
         lexicon, model = lexicon_for(tongue), self._models.get(tongue) or self._models.get(ANY, Model())
         found = lexicon.find(folded)
-        logit = model.logit(features(folded.text, asked), names(found))
-        cues = explain_words(model, lexicon, folded, found, asked, logit)
-        return Heard(
-            *self._second_reading(folded, lexicon, found, asked, tongue, logit, cues),
-            failure=found.failure.name if found.failure else "",
-            failure_words=_quote(lexicon, folded, found),
-        )
+        words = ByWords(model, lexicon, folded, found, asked)
+        logit, signals = self._second_reading(words, tongue)
+        if reason := _doubt(words, tongue):
+            logit, signals = _undecided(words, logit, signals, reason)
+        p = round(probability(logit), 4)
+        return Heard(p, signals, found.failure.name if found.failure else "", _quote(lexicon, folded, found))
 
-    def _second_reading(
-        self,
-        folded: Folded,
-        lexicon: Lexicon,
-        found: Found,
-        asked: str,
-        tongue: str,
-        logit: float,
-        cues: tuple[Cue, ...],
-    ) -> tuple[float, tuple[Cue, ...]]:
-        """The probability and its reasons, after asking for the meaning where the words left doubt."""
-        words_p = round(probability(logit), 4)
-        meaning, embedder = self._meaning, self._embedder
-        if meaning is None or embedder is None or not meaning.is_unsure(words_p, tongue, asked):
-            return words_p, cues
-        [vector] = embedder.embed([folded.raw])
-        total = meaning.felt(vector, asked) + meaning.rest(logit, names(found), asked)
-        return round(probability(total), 4), explain_meaning(
-            meaning, embedder, lexicon, folded, vector, asked, total, cues
-        )
+    def _second_reading(self, words: ByWords, tongue: str) -> tuple[float, tuple[Cue, ...]]:
+        """The log-odds and their reasons, after asking for the meaning where the words left doubt."""
+        cues, meaning, embedder = explain_words(words), self._meaning, self._embedder
+        if meaning is None or embedder is None or not meaning.is_unsure(words.p, tongue, words.question):
+            return words.logit, cues
+        [vector] = embedder.embed([words.folded.raw])
+        total = meaning.felt(vector, words.question) + meaning.rest(words.logit, names(words.found), words.question)
+        return total, explain_meaning(words, cues, meaning, vector, total)
 
     def _tongue(self, folded: Folded, language: str | None) -> str:
-        """The language to read in: the one given; where none is, or none of ours, the one whose words these are."""
-        given = (language or ANY).split("-")[0]
+        """The language to read in: the one given if it is ours, else the one whose cues these are, else `ANY`."""
+        given = (language or ANY).split("-")[0].lower()
         if given in self._models and given != ANY:
             return given
-        return _language_of_cues(folded) or given
+        return _language_of_cues(folded) or ANY
+
+
+def _doubt(words: ByWords, tongue: str) -> str:
+    """Why nothing is to be decided about a text: `UNKNOWN_LANGUAGE`, `TOO_LITTLE`, or `""`.
+
+    "3", "k" and a row of dots are too little; a thumb or a heart is a cue, and enough.
+    """
+    if tongue == ANY:
+        return UNKNOWN_LANGUAGE
+    letters = sum(character.isalpha() for character in words.folded.text)
+    return TOO_LITTLE if letters < _FEWEST_LETTERS and names(words.found) <= _SAYING_NOTHING else ""
+
+
+def _undecided(words: ByWords, logit: float, signals: tuple[Cue, ...], reason: str) -> tuple[float, tuple[Cue, ...]]:
+    """Drawn together to where we abstain: what was learnt elsewhere orders these texts and decides nothing."""
+    p = UNSURE_FROM + (THRESHOLD - UNSURE_FROM) * min(probability(logit), 0.99)
+    drawn = math.log(p / (1 - p))
+    return drawn, explain_doubt(words, signals, reason, drawn - logit)
 
 
 @cache

@@ -15,7 +15,7 @@ _SAVED_EVERY = 40
 
 
 class Shelf:
-    """Embeds through another, each text once; the file is written every few thousand texts and at the end."""
+    """Embeds through another, each text once. Large batches reach the file; a few texts are kept in memory only."""
 
     def __init__(self, embedder: Embeds, path: Path, said: Callable[[str], None] = lambda _: None) -> None:
         self._embedder, self._path, self._said = embedder, path, said
@@ -35,7 +35,7 @@ class Shelf:
             if at // _AT_ONCE % _SAVED_EVERY == _SAVED_EVERY - 1:
                 self._said(f"  embedded {at + len(some)} of {len(new)} new texts")
                 self._write()
-        if new:
+        if len(new) >= _AT_ONCE:
             self._write()
         return np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, WIDTH), np.float32)
 

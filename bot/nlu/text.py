@@ -12,6 +12,17 @@ WORD = re.compile(r"\w+")
 _APOSTROPHES = "'’‘ʼ`´"
 _MARKS = {"Mn", "Me", "Cf"}
 _LONGEST_CHARACTER_NGRAM = 5
+_SERBIAN: dict[str, str] = dict(
+    zip(
+        "абвгдђежзијклљмнњопрстћуфхцчџш",
+        [*"abvgd", "dj", *"ezzijkl", "lj", "m", "n", "nj", *"oprstcufhcc", "dz", "s"],
+        strict=True,
+    )
+) | {"đ": "dj"}
+"""Serbian is read in one script: "чекали" is "cekali", as "čekali" is; a đ without its stroke is typed dj."""
+
+_PERSIAN = str.maketrans("يىكةە", "ییکهه")
+"""Persian is often typed on an Arabic keyboard: its "ي" and "ك" look alike and are other characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,10 @@ class Folded:
 
 
 def fold(raw: str) -> Folded:
-    """Lower case, bare letters: "DEĞİL", "değil" and "degil" become one, "didn’t" and "didnt" too."""
+    """Lower case, bare letters: "DEĞİL", "değil" and "degil" become one, and so do "didn’t" and "didnt".
+
+    Serbian becomes Latin; Persian typed with Arabic letters, Persian.
+    """
     letters: list[str] = []
     origin: list[int] = []
     for at, character in enumerate(raw):
@@ -47,8 +61,11 @@ def _folded(character: str) -> str:
         return ""
     if character in "ıİI":
         return "i"
+    if latin := _SERBIAN.get(character.lower()):
+        return latin
     bare = "".join(c for c in unicodedata.normalize("NFKD", character) if unicodedata.category(c) not in _MARKS)
-    return " " if bare.isspace() else bare.casefold()
+    folded: str = bare.casefold().translate(_PERSIAN)
+    return " " if bare.isspace() else folded
 
 
 def _trimmed(raw: str, start: int, end: int) -> int:

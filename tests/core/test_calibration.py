@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from bot.core.calibration import AS_SHIPPED, FEWEST_LABELS, Label, judge, refit
+from bot.core.calibration import AS_SHIPPED, FEWEST_LABELS, Label, in_percent, judge, refit
 
 
 def labels(number: int, *, shift: float = 0.0, noise: bool = False, seed: int = 3) -> list[Label]:
@@ -66,3 +66,11 @@ def test_contrary_labels_never_turn_the_detector_upside_down() -> None:
 
     assert found is not None
     assert found.calibration.apply(0.9) > found.calibration.apply(0.1)
+
+
+@pytest.mark.parametrize(
+    ("probability", "told"), [(0.0, "1%"), (0.004, "1%"), (0.3, "30%"), (0.996, "99%"), (1.0, "99%")]
+)
+def test_nobody_is_told_that_we_are_certain(probability: float, told: str) -> None:
+    """Neither 0 nor 100 %: we are never quite sure of another person."""
+    assert in_percent(probability) == told

@@ -17,6 +17,9 @@ _SIGNALS = {
     "positive_words": "kind words: “{}”",
     "giving_up": "has given up on us: “{}”",
     "named_failure": "names what went wrong: “{}”",
+    "meaning": "the meaning of the whole: “{}”",
+    "too_little": "too little to go by: “{}”",
+    "unknown_language": "in a language we have not learnt, so we do not decide",
     "brevity": "answers in very few words",
     "low_rating": "a low rating: {}",
     "high_rating": "a high rating: {}",
@@ -41,7 +44,7 @@ _SIGNALS = {
 CIRCUMSTANCES = frozenset(
     {
         *("low_rating", "high_rating", "rating_against_text", "says_so", "says_well", "threat_or_safety"),
-        "shorter_than_usual",
+        *("shorter_than_usual", "unknown_language", "too_little"),
         *("slow_reply", "long_wait", "late", "remade", "rescheduled", "refunded", "new_service", "new_staff"),
         *("silence", "unusual_silence"),
     }

@@ -15,6 +15,7 @@ from babel.numbers import format_currency
 from jinja2 import Environment
 from markupsafe import Markup
 
+from bot.core.calibration import in_percent
 from bot.edge.desk import labels
 
 
@@ -50,6 +51,7 @@ def furnish(env: Environment) -> None:
         named=labels.named,
         signal_words=labels.signal_words,
         sentence=sentence,
+        in_percent=in_percent,
     )
 
 
