@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
-from bot.services.ports import Accepted, Outbound
+from bot.services.ports import Accepted, Outbound, SentMessage
 
 
 class WebChatChannel:
@@ -17,3 +18,7 @@ class WebChatChannel:
         """Wake the listeners. Nobody listening is fine: the widget reads the thread when it comes back."""
         self._notify(outbound.conversation_id)
         return Accepted(provider_id=outbound.message_id, status="delivered")
+
+    async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
+        """Nothing: waking a listener again does no harm, so nothing here is ever left open."""
+        return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -10,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Medium
-from bot.services.ports import Accepted, Channel, Outbound
+from bot.services.ports import Accepted, Channel, Outbound, SentMessage
 
 
 class Metrics:
@@ -62,6 +63,10 @@ class _Counted:
             raise
         finally:
             self._metrics.outbound.labels(self._medium.value, outcome).inc()
+
+    async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
+        """Ask the channel."""
+        return await self._channel.reconcile(to, since)
 
 
 def measured(metrics: Metrics) -> Middleware:

@@ -25,6 +25,8 @@ from bot.services.entities import (
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Rules
 
+SENDING = "sending"
+"""The delivery of a message that is being handed to its channel: found so later, it may have left already."""
 UNKNOWN_CUSTOMER = ""
 """The name of a customer nobody has told us; pages show the contact point instead."""
 
@@ -119,17 +121,17 @@ async def say(
         expected_version=conversation.version if author is Author.BOT else None,
         in_reply_to=in_reply_to,
     )
-    tx.add(message)
-    tx.add(
-        Task(
-            kind="send_message",
-            payload={"message_id": message.id},
-            lock=f"out:{conversation.id}",
-            key=f"send:{message.id}",
-            due_at=now,
-            created_at=now,
-        )
+    task = Task(
+        kind="send_message",
+        payload={"message_id": message.id},
+        lock=f"out:{conversation.id}",
+        key=f"send:{message.id}",
+        due_at=now,
+        created_at=now,
     )
+    if await tx.begin(task):
+        message.delivery = SENDING
+    tx.add(message)
     tx.changed(f"conversation:{conversation.id}", "desk")
     return message
 

@@ -7,29 +7,30 @@ from datetime import datetime, timedelta
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
-from bot.services.conversing import Thread, load_turn
+from bot.services.conversing import SENDING, Thread, load_turn
 from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
+from bot.services.reconciling import leave_open
 from bot.services.workshop import Workshop
 
 WITHHELD = "withheld"
 """The delivery of a message that was held back by us; `delivery_error` says why."""
-UNCONFIRMED = "unconfirmed"
-"""Handed to the provider without an answer: it may have been sent, so it is never sent again. A status settles it."""
 _MOST_TRIES = 12
 
 
 async def send_message(shop: Workshop, task: Task) -> None:
     """Work off one `send_message` task: ask once more whether it may leave, hand it over, record the answer.
 
-    The message is marked `sending` before it is handed over; found so after a crash, it may have left already.
+    The message is marked `sending` before it is handed over, by the transaction that wrote it if that began this task.
+    Found so at a second attempt, it may have left already.
     """
     async with shop.store() as tx:
         message, thread = await load_turn(tx, task.payload["message_id"])
-        if message.delivery == "sending" and thread.conversation.medium is Medium.SMS:
-            return await _settle(tx, task, message, UNCONFIRMED, "handed over, but the answer was lost")
-        if message.delivery not in ("queued", "sending"):
+        if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
+            leave_open(tx, message, "handed over, but the answer was lost", now=shop.clock())
+            return await _finish(tx, task, message)
+        if message.delivery not in ("queued", SENDING):
             await tx.tasks.finish(task)
             return await tx.commit()
         reason = _held_back(message, thread) or await _overtaken(tx, task, message)
@@ -37,9 +38,10 @@ async def send_message(shop: Workshop, task: Task) -> None:
             return await _settle(tx, task, message, WITHHELD, reason)
         if opens := _quiet_until(shop, message, thread):
             return await _defer(tx, task, message, at=opens)
-        message.delivery = "sending"
         outbound = Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
-        await tx.commit()
+        if message.delivery != SENDING:
+            message.delivery = SENDING
+            await tx.commit()
     try:
         accepted = await shop.channels[thread.conversation.medium].send(outbound)
     except ChannelError as error:
@@ -97,6 +99,7 @@ async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) 
         created_at=task.created_at,
     )
     tx.add(later)
+    message.delivery = "queued"
     await _finish(tx, task, message)
 
 
@@ -105,7 +108,7 @@ async def _accepted(shop: Workshop, task: Task, message_id: str, accepted: Accep
         message = await tx.get(Message, message_id)
         message.provider_id = accepted.provider_id
         # A callback may have been faster than the answer to our own request.
-        current = message.delivery if message.delivery not in ("queued", "sending") else None
+        current = message.delivery if message.delivery not in ("queued", SENDING) else None
         message.delivery = advance(current, accepted.status) or message.delivery
         await _finish(tx, task, message)
 
@@ -116,8 +119,8 @@ async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelEr
         message = await tx.get(Message, message_id)
         await heed(tx, message, error.code, now)
         if error.ambiguous:
-            if message.delivery == "sending":
-                message.delivery, message.delivery_error = UNCONFIRMED, str(error)
+            if message.delivery == SENDING:
+                leave_open(tx, message, str(error), now=now)
             return await _finish(tx, task, message)
         if error.permanent or task.attempts >= _MOST_TRIES:
             message.delivery, message.delivery_error = "failed", error.code or str(error)

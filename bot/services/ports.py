@@ -43,11 +43,27 @@ class Accepted:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """One text that a channel has taken from us, as its provider remembers it. `created_at` is aware."""
+
+    provider_id: str
+    to: str
+    text: str
+    status: str
+    error_code: str | None
+    created_at: datetime
+
+
 class Channel(Protocol):
     """One way to reach a customer."""
 
     async def send(self, outbound: Outbound) -> Accepted:
         """Hand over one text. Raises ChannelError, which says whether trying again can help."""
+        ...
+
+    async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
+        """What was taken for that address since then, the newest first. Raises ChannelError."""
         ...
 
 
@@ -293,6 +309,13 @@ class UnitOfWork(Protocol):
 
     def add(self, *entities: Any) -> None:
         """Remember new entities at the commit."""
+        ...
+
+    async def begin(self, task: Task) -> bool:
+        """Remember a new task; whether the worker of this process begins it as soon as this is committed.
+
+        It then counts as tried once: found undone later, it was begun and cut off.
+        """
         ...
 
     async def delete(self, entity: Any) -> None:

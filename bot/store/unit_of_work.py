@@ -137,6 +137,8 @@ class SqlUnitOfWork:
         self._group = group
         self._worker = worker
         self._tasks: list[Task] = []
+        self._begun: list[Task] = []
+        self._left: list[Task] = []
         self._topics: dict[str, None] = {}
         self.conversations = ConversationRepository(session)
         self.tasks = TaskRepository(session)
@@ -183,6 +185,11 @@ class SqlUnitOfWork:
         self._tasks += [entity for entity in entities if isinstance(entity, Task)]
         self.session.add_all(entities)
 
+    async def begin(self, task: Task) -> bool:
+        """Remember a new task; whether the worker of this process begins it as soon as this is committed."""
+        self.session.add(task)
+        return await self._begin(task)
+
     async def delete(self, entity: Any) -> None:
         """Forget an entity at the commit."""
         await self.session.delete(entity)
@@ -201,7 +208,8 @@ class SqlUnitOfWork:
     async def commit(self) -> None:
         """Make it so. Raises Conflict when someone else changed the same thing first."""
         try:
-            begun = await self._begin_tasks()
+            for task in self._tasks:
+                await self._begin(task)
             if self._topics:
                 now = datetime.now(UTC)
                 hints = [{"topic": topic, "at": now} for topic in self._topics]
@@ -210,25 +218,24 @@ class SqlUnitOfWork:
         except (StaleDataError, IntegrityError) as error:
             raise Conflict("someone else changed this first; look again") from error
         self._turn.end()
-        if self._worker is not None and self._tasks:
+        if self._worker is not None and (self._begun or self._left):
             # Whoever works on them commits after us, and so makes our commit durable with its own.
-            self._worker.take(begun, more=len(begun) < len(self._tasks))
-        self._tasks, self._topics = [], {}
+            self._worker.take(self._begun, more=bool(self._left))
+        self._tasks, self._begun, self._left, self._topics = [], [], [], {}
         if self._group is not None:
             await self._group.reached()
 
-    async def _begin_tasks(self) -> list[Task]:
-        """Claim new tasks for the worker of this process, as far as it has room and their turn has come."""
-        begun: list[Task] = []
-        if self._worker is None:
-            return begun
-        locks: set[str] = set()
-        for task in self._tasks:
-            is_first = task.lock is None or (
-                task.lock not in locks and not await self.tasks.is_locked(task.lock, besides=task.id)
-            )
-            locks |= {task.lock} if task.lock else set()
-            if is_first and task.due_at <= task.created_at and len(begun) < self._worker.room():
-                task.state, task.attempts, task.due_at = "doing", 1, task.due_at + self._worker.lease
-                begun.append(task)
-        return begun
+    async def _begin(self, task: Task) -> bool:
+        """Claim a new task for the worker of this process, if that has room and the task's turn has come."""
+        locks = {known.lock for known in (*self._begun, *self._left)}
+        begins = (
+            self._worker is not None
+            and task.due_at <= task.created_at
+            and len(self._begun) < self._worker.room()
+            and (task.lock is None or task.lock not in locks)
+            and (task.lock is None or not await self.tasks.is_locked(task.lock, besides=task.id))
+        )
+        if begins and self._worker is not None:
+            task.state, task.attempts, task.due_at = "doing", 1, task.due_at + self._worker.lease
+        (self._begun if begins else self._left).append(task)
+        return begins

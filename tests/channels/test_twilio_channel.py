@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from bot.channels.twilio import SentMessage, TwilioChannel
+from bot.channels.twilio import TwilioChannel
 from bot.core.errors import ChannelError
+from bot.services.ports import SentMessage
 from tests.channels.town import ACCOUNT, NUMBER, PHONE, TOKEN, Open, Town, outbound
 
 

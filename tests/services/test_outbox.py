@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Verdict
-from bot.services.entities import ContactPoint, Delivery, Message, ServiceEvent
+from bot.services.entities import ContactPoint, Delivery, Message, ServiceEvent, Task
 from bot.services.inbound import record_status
-from bot.services.ports import Accepted, Outbound
+from bot.services.ports import Accepted, Outbound, SentMessage
+from bot.store.unit_of_work import SqlStore
+from bot.work.loop import LEASE
 from tests.services.house import CONTENT, House
 
 LOST = ChannelError("the answer was lost", ambiguous=True)
@@ -28,15 +31,108 @@ async def delivery(house: House) -> tuple[str, str | None]:
     return message.delivery, message.delivery_error
 
 
-async def test_what_may_have_been_sent_is_never_sent_again(house: House) -> None:
-    """A timeout leaves it open; we would rather say nothing twice than something twice."""
+def listed(house: House, text: str, status: str = "delivered", provider_id: str = "SM77") -> SentMessage:
+    """What the provider says of a message it took."""
+    return SentMessage(provider_id, "+447700900001", text, status, None, house.shop.clock())
+
+
+async def test_what_may_have_been_sent_is_never_sent_again_blindly(house: House) -> None:
+    """A timeout leaves it open, until the provider has been asked."""
     house.sms.fails_with = [LOST]
     await house.writes("hello")
-    house.later(days=1)
+    house.later(seconds=10)
     await house.worker.drain()
 
     assert house.sms.sent == []
     assert await delivery(house) == ("unconfirmed", "the answer was lost")
+
+
+async def test_what_the_provider_lists_was_sent(house: House) -> None:
+    """Its id and its status become the message's; it is not sent again, however much later."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    house.sms.lists = [listed(house, (await house.one(Message, direction="out")).text)]
+    house.later(days=1)
+    await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert await delivery(house) == ("delivered", None)
+    assert (await house.one(Message, direction="out")).provider_id == "SM77"
+
+
+async def test_the_same_words_sent_before_are_another_message(house: House) -> None:
+    """Whose id we know already."""
+    await house.writes("hello")
+    first = await house.one(Message, direction="out")
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    house.sms.lists = [listed(house, first.text, provider_id=str(first.provider_id))]
+    house.later(seconds=30)
+    await house.worker.drain()
+
+    second = (await house.all(Message, direction="out", order_by="position"))[1]
+    assert (second.text, second.delivery) == (first.text, "unconfirmed")
+
+
+async def test_what_the_provider_never_took_is_sent_once(house: House) -> None:
+    """It is asked again for two minutes before its silence is believed."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    for _ in range(3):
+        house.later(seconds=30)
+        await house.worker.drain()
+        assert house.sms.sent == []
+    for _ in range(6):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    assert len(house.sms.sent) == 1
+    assert (await delivery(house))[0] == "queued"
+
+
+async def test_a_provider_that_cannot_be_asked_is_asked_later(house: House) -> None:
+    """Nothing is decided without its answer."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+
+    async def away(to: str, since: datetime) -> list[SentMessage]:
+        raise ChannelError("Twilio could not be asked")
+
+    house.sms.reconcile = away  # type: ignore[method-assign]
+    house.later(minutes=10)
+    await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert (await delivery(house))[0] == "unconfirmed"
+
+
+async def test_a_message_cut_off_before_it_was_handed_over_arrives_all_the_same(house: House) -> None:
+    """The transaction that wrote it had begun its sending, and the process died there."""
+
+    class Beginning:
+        """A worker that takes tasks and dies."""
+
+        lease = LEASE
+
+        def room(self) -> int:
+            return 10
+
+        def take(self, tasks: Sequence[Task], *, more: bool) -> None:
+            """Nothing comes of it."""
+
+    store = house.shop.store
+    assert isinstance(store, SqlStore)
+    store.worker = Beginning()
+    await house.writes("hello")
+    house.later(minutes=2)
+    await house.worker.drain()
+    store.worker = None
+    for _ in range(12):
+        house.later(seconds=61)
+        await house.worker.drain()
+
+    assert len(house.sms.sent) == 1
+    assert (await delivery(house))[0] == "queued"
 
 
 async def test_a_status_settles_what_was_left_open(house: House) -> None:

@@ -1,6 +1,6 @@
 """SMS through Twilio: the client, the signatures on its webhooks, and what their forms say."""
 
-from bot.channels.twilio.channel import SentMessage, TwilioChannel
+from bot.channels.twilio.channel import TwilioChannel
 from bot.channels.twilio.inbound import (
     MESSAGE_ID_PARAMETER,
     InboundSms,
@@ -17,7 +17,6 @@ __all__ = [
     "InboundSms",
     "MalformedWebhook",
     "Media",
-    "SentMessage",
     "StatusUpdate",
     "TwilioChannel",
     "parse_inbound",

@@ -6,7 +6,6 @@ it left, try again; refused, give up; anything else is ambiguous, and only a sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -18,7 +17,7 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from bot.channels.twilio.http import Declined, OneAttempt
 from bot.channels.twilio.inbound import MESSAGE_ID_PARAMETER
 from bot.core.errors import ChannelError
-from bot.services.ports import Accepted, Outbound
+from bot.services.ports import Accepted, Outbound, SentMessage
 
 VALIDITY_SECONDS = 900
 """How long Twilio may hold a message back. Short, so that one queued in the evening does not leave at night."""
@@ -26,18 +25,6 @@ VALIDITY_SECONDS = 900
 _NEWEST = 200
 
 _FAILURES = (TwilioException, aiohttp.ClientError, TimeoutError, OSError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """One message that Twilio says it took from us."""
-
-    provider_id: str
-    to: str
-    text: str
-    status: str
-    error_code: str | None
-    created_at: datetime
 
 
 class TwilioChannel:
