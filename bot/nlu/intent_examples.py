@@ -57,7 +57,7 @@ def folds_of(examples: Sequence[Said]) -> NDArray[np.int_]:
 
 
 def near_duplicates(examples: Sequence[Said]) -> list[int]:
-    """A number for each example; equal for those that are alike, or linked by others that are."""
+    """For each example the first that is like it, or linked to it by others that are alike."""
     leader = list(range(len(examples)))
 
     def led_by(at: int) -> int:
@@ -72,7 +72,8 @@ def near_duplicates(examples: Sequence[Said]) -> list[int]:
         shared = Counter(other for run in runs[at] for other in having[example.language, run])
         for other, count in shared.items():
             if count >= ALIKE * (len(runs[at]) + len(runs[other]) - count):
-                leader[led_by(at)] = led_by(other)
+                first, second = sorted((led_by(at), led_by(other)))
+                leader[second] = first
         for run in runs[at]:
             having[example.language, run].append(at)
     return [led_by(at) for at in range(len(examples))]

@@ -45,7 +45,7 @@ def reader(tmp_path: Path) -> Reader:
 def meaning(*labels: str) -> IntentMeaning:
     """A second reading that takes everything for the last intent."""
     weights = np.zeros((len(labels), WIDTH))
-    weights[-1] = 1.0
+    weights[-1] = 100.0
     return IntentMeaning(labels, weights, np.zeros(len(labels)), 1.0, 1.0, sure=0.9)
 
 
@@ -87,7 +87,7 @@ def test_near_duplicates_stay_in_one_fold() -> None:
 
 def test_folds_are_the_same_every_time_and_keep_what_is_alike_together() -> None:
     """Cross-validated figures can be compared from one day to the next."""
-    examples = [example for example in read_examples() if example.language == "fa"]
+    examples = [e for e in read_examples() if e.language == "fa" and e.intent in ("greet", "deny")]
 
     folds = folds_of(examples)
 
@@ -107,7 +107,7 @@ def test_the_meaning_is_asked_only_where_the_words_leave_a_doubt(reader: Reader)
     assert intent_of(reader, "yes please") == "affirm"
     assert embedder.asked == []
 
-    reader.classifier.read_twice(replace(second, sure=1.0), embedder)
+    reader.classifier.read_twice(replace(second, sure=2.0), embedder)
     assert intent_of(reader, "yes please") == "deny"
     assert embedder.asked == ["yes please"]
 
@@ -148,8 +148,8 @@ def test_weights_survive_being_written(tmp_path: Path) -> None:
 
 def test_the_better_reading_counts_more() -> None:
     """How much each counts is learnt from what was held out."""
-    truth = np.array([0, 1] * 20)
-    often, seldom = np.arange(40) % 10 < 9, np.arange(40) % 10 < 6
+    truth, chance = np.array([0, 1] * 200), np.random.default_rng(7)
+    often, seldom = chance.random(400) < 0.9, chance.random(400) < 0.6
 
     words, sense = says_of(Readings(("a", "b"), _right_where(seldom, truth), _right_where(often, truth), truth))
 
