@@ -28,8 +28,8 @@ def ensure_model(root: Path, logs: Path) -> bool:
     models.mkdir(exist_ok=True)
     log = logs / "train.log"
     with step("Training the bot (its data changed)"):
-        # Rasa validates the data itself before it trains.
-        _rasa(["train", "--fixed-model-name", MODEL, "--out", "models"], root, log)
+        # Rasa validates the data itself before it trains. Its own cache does not see the modules our components import.
+        _rasa(["train", "--force", "--fixed-model-name", MODEL, "--out", "models"], root, log)
     stamp.write_text(made_from)
     return True
 

@@ -9,6 +9,7 @@ from bot.core.cases import LIVE, allowed_actions, urgency
 from bot.core.playbook import Playbooks
 from bot.core.vocabulary import Owner, Step, Verdict
 from bot.services.conversing import load_thread
+from bot.services.details import details_said
 from bot.services.entities import (
     Agent,
     AssessmentRecord,
@@ -152,6 +153,7 @@ async def case_snapshot(tx: UnitOfWork, case_id: str, now: datetime, playbooks: 
         "transcript": conversation_view["messages"],
         "assessment": assessment_view(record) if record else None,
         "verdict_label": await verdict_label(tx, record.id) if record else None,
+        "details": await details_said(tx, case, conversation_view["messages"]),
         "hidden_costs": [
             {"words": c.words, "at": instant(c.at)} for c in await tx.all(HiddenCost, case_id=case_id, order_by="at")
         ],

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.core.details import DetailKind
 from bot.core.vocabulary import (
     Author,
     CaseState,
@@ -340,6 +341,18 @@ class VerdictLabelView(View):
     at: Time
 
 
+class DetailView(View):
+    """A particular the customer named: an amount, an order number, how long it took, what time it was."""
+
+    kind: DetailKind
+    value: Annotated[str, Field(examples=["35 EUR", "4471", "40 min", "17:30"])]
+    """In one form for all languages."""
+    words: str
+    """As the customer wrote it."""
+    message_id: str
+    at: Time
+
+
 class HiddenCostView(View):
     """What the failure cost the customer besides."""
 
@@ -400,6 +413,8 @@ class CaseView(CaseLine):
     transcript: list[MessageView]
     assessment: AssessmentView | None
     verdict_label: VerdictLabelView | None
+    details: list[DetailView]
+    """What the customer said about amounts, order numbers and times since the case before."""
     hidden_costs: list[HiddenCostView]
     promises: list[PromiseView]
     grants: list[GrantView]

@@ -83,6 +83,12 @@ _NAMES = {
         "withheld": "held back",
         "received": "",
     },
+    "detail": {
+        "amount": "Amount",
+        "order_number": "Order",
+        "duration": "How long",
+        "time": "At",
+    },
     "grant": {
         "refund": "Refund",
         "voucher": "Voucher",

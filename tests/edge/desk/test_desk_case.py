@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -354,3 +355,16 @@ def quiet_lunch(number: int, customer: str, finished_at: datetime) -> ServiceEve
         verdict=Verdict.SILENT_OK,
         created_at=finished_at,
     )
+
+
+async def test_the_case_page_shows_what_the_customer_named(town: Town) -> None:
+    """Order, amount and how long, in one form for all languages, each beside the customer's own words."""
+    case = await town.unhappy_case("Order 4471 took forty minutes and cost 35 euros")
+    sam = await town.signed_in()
+
+    page = await sam.look(f"/desk/cases/{case}")
+
+    for name, value, words in (("Order", "4471", "Order 4471"), ("How long", "40 min", "forty minutes")):
+        assert f"<dt>{name}</dt><dd>{value} " in page
+        assert re.search(rf"“<bdi[^>]*>{words}</bdi>”", page)
+    assert "<dt>Amount</dt><dd>35 EUR " in page
