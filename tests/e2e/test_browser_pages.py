@@ -13,7 +13,7 @@ from tests.e2e.house import House, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-HOSTILE = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"> the soup was cold and nobody came"
+HOSTILE = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"> the soup was cold"
 PERSIAN = "غذا سرد بود و خیلی منتظر ماندیم"
 FORMS = [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")]
 
