@@ -8,30 +8,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import CursorResult, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from bot.core.cases import LIVE
-from bot.core.errors import Conflict, NotFound
+from bot.core.errors import NotFound
 from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
-from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent, Task
+from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent
 from bot.services.ports import CasePage, EventPage, Hint, ThreadParts
 from bot.store import tables as t
 from bot.store.lookups import thread_of_conversation, thread_of_message
 from bot.store.tables import Instant
 
-_UNFINISHED = ("todo", "doing")
-_HOLDERS = (
-    select(t.tasks.c.id)
-    .where(t.tasks.c.lock == bindparam("wanted"), t.tasks.c.id != bindparam("besides"))
-    .where(t.tasks.c.state.in_(_UNFINISHED))
-    .limit(1)
-)
 
-
-async def _changed_rows(session: AsyncSession, statement: Any) -> int:
+async def changed_rows(session: AsyncSession, statement: Any) -> int:
+    """Execute a change of plain rows; how many it met."""
     result = await session.execute(statement.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
@@ -79,7 +72,7 @@ class ConversationRepository:
     ) -> int | None:
         """Move ownership if the version still is as expected; the new version, or None when it is not."""
         await self._session.flush()
-        moved = await _changed_rows(
+        moved = await changed_rows(
             self._session,
             update(t.conversations)
             .where(t.conversations.c.id == conversation_id, t.conversations.c.version == expected_version)
@@ -126,94 +119,6 @@ class ConversationRepository:
         )
         check_ins = (await self._session.scalars(query)).all()
         return len(check_ins), sum(check_in.state is CheckInState.ANSWERED for check_in in check_ins)
-
-
-class TaskRepository:
-    """See `bot.services.ports.Tasks`."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def claim(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
-        """Take due tasks, each the earliest unfinished of its lock, by moving `due_at` to the end of the lease."""
-        claimed = list((await self._session.scalars(self._due(now, limit))).all())
-        for task in claimed:
-            task.state = "doing"
-            task.attempts += 1
-            task.due_at = now + lease
-        await self._session.flush()
-        return claimed
-
-    @staticmethod
-    def _due(now: datetime, limit: int) -> Select[tuple[Task]]:
-        earlier = t.tasks.alias("earlier")
-        blocked = (
-            select(earlier.c.id)
-            .where(
-                t.tasks.c.lock.is_not(None),
-                earlier.c.lock == t.tasks.c.lock,
-                earlier.c.id < t.tasks.c.id,
-                earlier.c.state.in_(_UNFINISHED),
-            )
-            .exists()
-        )
-        return (
-            select(Task)
-            .where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now, ~blocked)
-            .order_by(t.tasks.c.due_at, t.tasks.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=t.tasks)
-        )
-
-    async def finish(self, task: Task) -> None:
-        """The work is done. Raises Conflict when the lease was lost meanwhile."""
-        await self._settle(task, state="done")
-
-    async def retry(self, task: Task, *, at: datetime, error: str) -> None:
-        """Put it back, due at `at`."""
-        await self._settle(task, state="todo", due_at=at, last_error=error[:500])
-
-    async def give_up(self, task: Task, *, error: str) -> None:
-        """It will never succeed; keep it for a person to look at."""
-        await self._settle(task, state="failed", last_error=error[:500])
-
-    async def postpone(self, task: Task, *, at: datetime) -> None:
-        """Not now: due again at `at`, without counting an attempt."""
-        await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1)
-
-    async def _settle(self, task: Task, **values: Any) -> None:
-        # Fenced on the attempt: a worker that outlived its lease must not settle what another has taken up.
-        settled = await _changed_rows(
-            self._session,
-            update(t.tasks)
-            .where(t.tasks.c.id == task.id, t.tasks.c.state == "doing", t.tasks.c.attempts == task.attempts)
-            .values(**values),
-        )
-        if not settled:
-            raise Conflict(f"the lease on task {task.id} was lost")
-
-    async def cancel(self, key: str) -> bool:
-        """Take back a task that has not begun; whether there was one."""
-        statement = (
-            update(t.tasks).where(t.tasks.c.key == key, t.tasks.c.state == "todo").values(state="gone", key=None)
-        )
-        return bool(await _changed_rows(self._session, statement))
-
-    async def is_locked(self, lock: str, *, besides: int | None) -> bool:
-        """Whether an unfinished task holds or waits for a lock, other than the one with this number."""
-        found = (await self._session.execute(_HOLDERS, {"wanted": lock, "besides": besides or 0})).first()
-        return found is not None
-
-    async def any_due(self, now: datetime) -> bool:
-        """Whether it is worth trying to claim."""
-        waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)
-        return (await self._session.execute(waiting)).first() is not None
-
-    async def due(self, now: datetime) -> int:
-        """How many tasks are due and not done."""
-        query = select(func.count()).select_from(t.tasks)
-        waiting = query.where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now)
-        return int((await self._session.execute(waiting)).scalar_one())
 
 
 class ChangeRepository:
@@ -320,4 +225,4 @@ class LeftoverRepository:
             delete(t.web_visits).where(t.web_visits.c.expires_at < now),
             delete(t.tasks).where(t.tasks.c.state.in_(("done", "gone")), t.tasks.c.due_at < now - timedelta(days=7)),
         )
-        return sum([await _changed_rows(self._session, statement) for statement in old])
+        return sum([await changed_rows(self._session, statement) for statement in old])

@@ -18,6 +18,7 @@ from sqlalchemy.orm.util import identity_key
 from bot.core.errors import Conflict, NotFound
 from bot.services.entities import Task
 from bot.store import sqlite
+from bot.store.due_table import TaskRepository
 from bot.store.lookups import by_attributes, by_key, shape_of, values_of
 from bot.store.repositories import (
     CaseRepository,
@@ -25,7 +26,6 @@ from bot.store.repositories import (
     ConversationRepository,
     LedgerRepository,
     LeftoverRepository,
-    TaskRepository,
 )
 from bot.store.tables import changes, map_entities
 

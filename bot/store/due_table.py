@@ -1,0 +1,110 @@
+"""The due table: claiming, settling and looking at tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.core.errors import Conflict
+from bot.services.entities import Task
+from bot.store import tables as t
+from bot.store.repositories import changed_rows
+
+_UNFINISHED = ("todo", "doing")
+_HOLDERS = (
+    select(t.tasks.c.id)
+    .where(t.tasks.c.lock == bindparam("wanted"), t.tasks.c.id != bindparam("besides"))
+    .where(t.tasks.c.state.in_(_UNFINISHED))
+    .limit(1)
+)
+
+
+class TaskRepository:
+    """See `bot.services.ports.Tasks`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def claim(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
+        """Take due tasks, each the earliest unfinished of its lock, by moving `due_at` to the end of the lease."""
+        claimed = list((await self._session.scalars(self._due(now, limit))).all())
+        for task in claimed:
+            task.state = "doing"
+            task.attempts += 1
+            task.due_at = now + lease
+        await self._session.flush()
+        return claimed
+
+    @staticmethod
+    def _due(now: datetime, limit: int) -> Select[tuple[Task]]:
+        earlier = t.tasks.alias("earlier")
+        blocked = (
+            select(earlier.c.id)
+            .where(
+                t.tasks.c.lock.is_not(None),
+                earlier.c.lock == t.tasks.c.lock,
+                earlier.c.id < t.tasks.c.id,
+                earlier.c.state.in_(_UNFINISHED),
+            )
+            .exists()
+        )
+        return (
+            select(Task)
+            .where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now, ~blocked)
+            .order_by(t.tasks.c.due_at, t.tasks.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=t.tasks)
+        )
+
+    async def finish(self, task: Task) -> None:
+        """The work is done. Raises Conflict when the lease was lost meanwhile."""
+        await self._settle(task, state="done")
+
+    async def retry(self, task: Task, *, at: datetime, error: str) -> None:
+        """Put it back, due at `at`."""
+        await self._settle(task, state="todo", due_at=at, last_error=error[:500])
+
+    async def give_up(self, task: Task, *, error: str) -> None:
+        """It will never succeed; keep it for a person to look at."""
+        await self._settle(task, state="failed", last_error=error[:500])
+
+    async def postpone(self, task: Task, *, at: datetime) -> None:
+        """Not now: due again at `at`, without counting an attempt."""
+        await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1)
+
+    async def _settle(self, task: Task, **values: Any) -> None:
+        # Fenced on the attempt: a worker that outlived its lease must not settle what another has taken up.
+        settled = await changed_rows(
+            self._session,
+            update(t.tasks)
+            .where(t.tasks.c.id == task.id, t.tasks.c.state == "doing", t.tasks.c.attempts == task.attempts)
+            .values(**values),
+        )
+        if not settled:
+            raise Conflict(f"the lease on task {task.id} was lost")
+
+    async def cancel(self, key: str) -> bool:
+        """Take back a task that has not begun; whether there was one."""
+        statement = (
+            update(t.tasks).where(t.tasks.c.key == key, t.tasks.c.state == "todo").values(state="gone", key=None)
+        )
+        return bool(await changed_rows(self._session, statement))
+
+    async def is_locked(self, lock: str, *, besides: int | None) -> bool:
+        """Whether an unfinished task holds or waits for a lock, other than the one with this number."""
+        found = (await self._session.execute(_HOLDERS, {"wanted": lock, "besides": besides or 0})).first()
+        return found is not None
+
+    async def any_due(self, now: datetime) -> bool:
+        """Whether it is worth trying to claim."""
+        waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)
+        return (await self._session.execute(waiting)).first() is not None
+
+    async def due(self, now: datetime) -> int:
+        """How many tasks are due and not done."""
+        query = select(func.count()).select_from(t.tasks)
+        waiting = query.where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now)
+        return int((await self._session.execute(waiting)).scalar_one())
