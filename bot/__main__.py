@@ -47,7 +47,8 @@ def _configure_log() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Whatever standard error is when something is said, not when this was configured.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
