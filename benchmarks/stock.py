@@ -91,7 +91,7 @@ async def _until_ready(session: aiohttp.ClientSession, port: int, server: subpro
         if server.poll() is not None:
             raise RuntimeError(f"stock Rasa ended; see {HOME / 'run.log'}")
         try:
-            async with session.get(f"http://127.0.0.1:{port}/status") as answer:
+            async with session.get(f"http://127.0.0.1:{port}/webhooks/rest/") as answer:
                 if answer.status == 200:
                     return
         except aiohttp.ClientError:
