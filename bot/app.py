@@ -160,9 +160,7 @@ def run_edge(settings: Settings) -> None:
 async def run_worker(settings: Settings) -> None:
     """Work off what is due until cancelled; open pages hear of it through the store."""
     async with workshop(settings, notify=lambda conversation_id: None) as shop:
-        worker = Worker(shop)
-        assert isinstance(shop.store, SqlStore)
-        shop.store.worker = worker
+        worker = _local_worker(shop)
         collector.settle()
         await worker.run()
 
@@ -185,10 +183,7 @@ async def _edge(settings: Settings) -> web.Application:
         mounts, news = {"/simulator": create_simulator(lookalike)}, news_of(lookalike)
 
     async def hosted(app: web.Application) -> AsyncIterator[None]:
-        worker = Worker(shop)
-        working = asyncio.create_task(worker.run()) if settings.worker else None
-        if working is not None and isinstance(shop.store, SqlStore):
-            shop.store.worker = worker
+        working = asyncio.create_task(_local_worker(shop).run()) if settings.worker else None
         collector.settle()
         yield
         if working is not None:
@@ -228,6 +223,13 @@ def _twilio_port(settings: Settings) -> TwilioPort:
         parse_inbound=parse_inbound,
         parse_status=parse_status,
     )
+
+
+def _local_worker(shop: Workshop) -> Worker:
+    """A worker that the store of this process hands new tasks to."""
+    assert isinstance(shop.store, SqlStore)
+    shop.store.worker = worker = Worker(shop)
+    return worker
 
 
 def _engine(shop: Workshop) -> AsyncEngine:

@@ -121,19 +121,23 @@ async def say(
         expected_version=conversation.version if author is Author.BOT else None,
         in_reply_to=in_reply_to,
     )
-    task = Task(
-        kind="send_message",
-        payload={"message_id": message.id},
-        lock=f"out:{conversation.id}",
-        key=f"send:{message.id}",
-        due_at=now,
-        created_at=now,
-    )
-    if await tx.begin(task):
+    if await tx.begin(sending_of(message, key=f"send:{message.id}", now=now)):
         message.delivery = SENDING
     tx.add(message)
     tx.changed(f"conversation:{conversation.id}", "desk")
     return message
+
+
+def sending_of(message: Message, *, key: str, now: datetime) -> Task:
+    """The task that sends a message, after those before it in its conversation."""
+    return Task(
+        kind="send_message",
+        payload={"message_id": message.id},
+        lock=f"out:{message.conversation_id}",
+        key=key,
+        due_at=now,
+        created_at=now,
+    )
 
 
 def _without_gaps(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core.delivery import advance
-from bot.services.conversing import load_turn
+from bot.services.conversing import load_turn, sending_of
 from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import SentMessage, UnitOfWork
@@ -82,14 +82,5 @@ async def _adopt(tx: UnitOfWork, message: Message, sent: SentMessage, now: datet
 async def _send_after_all(tx: UnitOfWork, message: Message, now: datetime) -> None:
     """It never left: it goes through the outbox again, which asks anew whether it may."""
     message.delivery, message.delivery_error = "queued", None
-    tx.add(
-        Task(
-            kind="send_message",
-            payload={"message_id": message.id},
-            lock=f"out:{message.conversation_id}",
-            key=f"send:{message.id}:{now.isoformat()}",
-            due_at=now,
-            created_at=now,
-        )
-    )
+    tx.add(sending_of(message, key=f"send:{message.id}:{now.isoformat()}", now=now))
     tx.changed(f"conversation:{message.conversation_id}", "desk")
