@@ -38,7 +38,7 @@ class Malformed(Exception):
     """The request's body is not what this address takes."""
 
 
-TURNS_AT_ONCE = int(os.environ.get("XX", "2"))
+TURNS_AT_ONCE = 2
 """A turn is work, not waiting: begun together, many turns all end late; one after the other, most end early. While the
 action server works for one turn, another goes on."""
 
