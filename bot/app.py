@@ -62,6 +62,8 @@ def rules_of(settings: Settings, words: Words) -> Rules:
         check_in_delay=timedelta(minutes=settings.check_in_delay_minutes),
         silence_after=timedelta(hours=settings.silence_after_hours),
         bot_may_fail_for=timedelta(seconds=settings.bot_may_fail_seconds),
+        lease=timedelta(seconds=settings.lease_seconds),
+        listed_within=timedelta(seconds=settings.listed_within_seconds),
         follow_up_delay=timedelta(minutes=settings.follow_up_delay_minutes),
         follow_up_again_after=timedelta(hours=settings.follow_up_again_hours),
     )
@@ -108,8 +110,8 @@ async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIt
 
 
 def _channels(settings: Settings, session: aiohttp.ClientSession, notify: Callable[[str], None]) -> Channels:
-    simulated = settings.simulated
-    base_url = f"http://{settings.host}:{settings.port}{SIMULATED_TWILIO}" if simulated else None
+    beside = settings.simulator_url or f"http://{settings.host}:{settings.port}"
+    base_url = beside + SIMULATED_TWILIO if settings.simulated else None
     sms = TwilioChannel(
         session,
         settings.twilio_account_sid or SIMULATED_ACCOUNT,

@@ -43,6 +43,9 @@ class Settings(BaseModel):
     twilio_account_sid: str = Field("", description="Twilio's account; empty: texts go to the simulator.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it also signs the webhooks.")
     twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
+    simulator_url: str = Field(
+        "", description="Where `afterword simulator` listens; empty: without an account, the edge hosts the look-alike."
+    )
     identity_secret: SecretStr = Field(
         SecretStr(""), description="The secret with which the business's website signs who is chatting (HS256)."
     )
@@ -56,6 +59,15 @@ class Settings(BaseModel):
     silence_after_hours: float = Field(24, gt=0, description="When an unanswered check-in is judged as silence.")
     bot_may_fail_seconds: float = Field(
         60, gt=0, description="How long a message waits for a bot that does not answer before a person gets it."
+    )
+    lease_seconds: float = Field(
+        60, gt=0, description="How long a piece of work is one worker's; when a worker died, another takes it up after."
+    )
+    listed_within_seconds: float = Field(
+        120,
+        gt=0,
+        description="Within what time Twilio surely lists a message it took; one whose answer was lost, and which is "
+        "not listed by then, is sent again.",
     )
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")

@@ -11,7 +11,7 @@ from bot.services.conversing import SENDING, Thread, load_turn
 from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
-from bot.services.reconciling import leave_open
+from bot.services.reconciling import UNCONFIRMED, leave_open, reconcile
 from bot.services.workshop import Workshop
 
 WITHHELD = "withheld"
@@ -23,27 +23,40 @@ async def send_message(shop: Workshop, task: Task) -> None:
     """Work off one `send_message` task: ask once more whether it may leave, hand it over, record the answer.
 
     The message is marked `sending` before it is handed over, by the transaction that wrote it if that began this task.
-    Found so at a second attempt, it may have left already.
+    Found so at a second attempt, it may have left already: then the task goes on by asking what became of it.
     """
     async with shop.store() as tx:
         message, thread = await load_turn(tx, task.payload["message_id"])
-        if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
-            leave_open(tx, message, "handed over, but the answer was lost", now=shop.clock())
-            return await _finish(tx, task, message)
-        if message.delivery not in ("queued", SENDING):
-            await tx.tasks.finish(task)
-            return await tx.commit()
-        reason = _held_back(message, thread) or await _overtaken(tx, task, message)
-        if reason:
-            return await _settle(tx, task, message, WITHHELD, reason)
-        if opens := _quiet_until(shop, message, thread):
-            return await _defer(tx, task, message, at=opens)
-        outbound = Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+        perhaps_left = message.delivery == UNCONFIRMED
+        outbound = None if perhaps_left else await _let_go(shop, tx, task, message, thread)
+    if perhaps_left:
+        await reconcile(shop, task, message.id)
+    elif outbound is not None:
+        await _hand_over(shop, task, thread.conversation.medium, outbound)
+
+
+async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> Outbound | None:
+    """Mark the message `sending` and answer what is to be sent; None when it may not leave now, which is recorded."""
+    if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
+        await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
+    elif message.delivery not in ("queued", SENDING):
+        await tx.tasks.finish(task)
+        await tx.commit()
+    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message):
+        await _settle(tx, task, message, WITHHELD, reason)
+    elif opens := _quiet_until(shop, message, thread):
+        await _defer(tx, task, message, at=opens)
+    else:
         if message.delivery != SENDING:
             message.delivery = SENDING
             await tx.commit()
+        return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+    return None
+
+
+async def _hand_over(shop: Workshop, task: Task, medium: Medium, outbound: Outbound) -> None:
     try:
-        accepted = await shop.channels[thread.conversation.medium].send(outbound)
+        accepted = await shop.channels[medium].send(outbound)
     except ChannelError as error:
         return await _refused(shop, task, outbound.message_id, error)
     return await _accepted(shop, task, outbound.message_id, accepted)
@@ -120,7 +133,7 @@ async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelEr
         await heed(tx, message, error.code, now)
         if error.ambiguous:
             if message.delivery == SENDING:
-                leave_open(tx, message, str(error), now=now)
+                return await leave_open(shop, tx, task, message, str(error))
             return await _finish(tx, task, message)
         if error.permanent or task.attempts >= _MOST_TRIES:
             message.delivery, message.delivery_error = "failed", error.code or str(error)

@@ -32,6 +32,8 @@ class Rules:
     follow_up_again_after: timedelta = timedelta(hours=48)
     follow_up_tries: int = 2
     bot_may_fail_for: timedelta = timedelta(minutes=1)
+    lease: timedelta = timedelta(minutes=1)
+    listed_within: timedelta = timedelta(minutes=2)
     login_lasts: timedelta = timedelta(hours=12)
     visit_lasts: timedelta = timedelta(days=30)
 

@@ -13,7 +13,7 @@ import structlog
 
 from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import AfterwordError, Conflict
-from bot.services import chasing, check_ins, follow_up, outbox, reconciling, turns
+from bot.services import chasing, check_ins, follow_up, outbox, turns
 from bot.services.entities import Task
 from bot.services.workshop import Workshop
 
@@ -24,15 +24,11 @@ Handler = Callable[[Workshop, Task], Awaitable[None]]
 HANDLERS: Mapping[str, Handler] = {
     "handle_message": turns.handle_message,
     "send_message": outbox.send_message,
-    "reconcile": reconciling.reconcile,
     "send_check_in": check_ins.send_check_in,
     "judge_silence": check_ins.judge_unanswered,
     "follow_up": follow_up.follow_up,
     "chase_case": chasing.chase_case,
 }
-
-LEASE = timedelta(seconds=60)
-"""How long a task is one worker's; a task whose worker died is due again after it."""
 
 _DIALOGUE_BACKOFF_CAP = 10.0
 _BACKOFF_CAP = 300.0
@@ -50,7 +46,7 @@ class Worker:
         idle_seconds: float = 0.2,
         handlers: Mapping[str, Handler] = HANDLERS,
     ) -> None:
-        self.lease = LEASE
+        self.lease = shop.rules.lease
         self._shop = shop
         self._at_once = at_once
         self._idle_seconds = idle_seconds
@@ -142,7 +138,7 @@ class Worker:
             if not self._waiting:
                 return []
             async with self._shop.store() as tx:
-                tasks = await tx.tasks.claim(self._shop.clock(), lease=LEASE, limit=limit)
+                tasks = await tx.tasks.claim(self._shop.clock(), lease=self.lease, limit=limit)
                 await tx.commit()
                 return tasks
         except Conflict:

@@ -13,7 +13,6 @@ from bot.services.entities import ContactPoint, Delivery, Message, ServiceEvent,
 from bot.services.inbound import record_status
 from bot.services.ports import Accepted, Outbound, SentMessage
 from bot.store.unit_of_work import SqlStore
-from bot.work.loop import LEASE
 from tests.services.house import CONTENT, House
 
 LOST = ChannelError("the answer was lost", ambiguous=True)
@@ -90,6 +89,21 @@ async def test_what_the_provider_never_took_is_sent_once(house: House) -> None:
     assert (await delivery(house))[0] == "queued"
 
 
+async def test_what_was_written_after_it_waits_for_it(house: House) -> None:
+    """The customer reads the thread in the order it was written, whatever became of the first answer."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    await house.writes("are you there?")
+    assert house.sms.sent == []
+    for _ in range(9):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    written = [message.id for message in await house.all(Message, direction="out", order_by="position")]
+    assert [outbound.message_id for outbound in house.sms.sent] == written
+    assert len(written) == 2
+
+
 async def test_a_provider_that_cannot_be_asked_is_asked_later(house: House) -> None:
     """Nothing is decided without its answer."""
     house.sms.fails_with = [LOST]
@@ -112,7 +126,7 @@ async def test_a_message_cut_off_before_it_was_handed_over_arrives_all_the_same(
     class Beginning:
         """A worker that takes tasks and dies."""
 
-        lease = LEASE
+        lease = timedelta(minutes=1)
 
         def room(self) -> int:
             return 10

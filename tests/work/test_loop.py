@@ -14,7 +14,7 @@ from bot.core.errors import Conflict, Refused
 from bot.services.entities import AuditEntry, Task
 from bot.services.workshop import Workshop
 from bot.store.unit_of_work import SqlStore
-from bot.work.loop import LEASE, Worker
+from bot.work.loop import Worker
 from tests.conftest import Clock
 
 Handle = Callable[[Workshop, Task], Any]
@@ -185,7 +185,7 @@ async def test_a_worker_who_outlived_their_lease_changes_nothing_twice(shop: Wor
     await plan(shop, {"payload": {"n": 0}})
 
     async def slow(shop: Workshop, task: Task) -> None:
-        clock.forward(seconds=LEASE.total_seconds())
+        clock.forward(seconds=shop.rules.lease.total_seconds())
         await worker(shop).drain()
         try:
             await note(shop, task)
