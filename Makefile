@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test tests check lint types contract train setup web screenshots bench clean help
+.PHONY: run test tests check lint types contract train setup web screenshots bench chaos clean help
 
 BEGUN := $(shell date +%s.%N)
 TOOLS := .tools
@@ -74,6 +74,9 @@ screenshots: setup web  ## take the pictures of docs/ anew
 
 bench: setup  ## measure turn times (STOCK=1 beside a stock Rasa bot)
 	$(IN) python -m benchmarks.turns $(if $(STOCK),--stock)
+
+chaos: setup  ## kill processes at random for half an hour, on both databases, and see that nothing was lost
+	$(IN) python -m tests.chaos
 
 clean:  ## forget what was built; the database in var/ stays
 	rm -rf .venv $(TOOLS) web/node_modules bot/edge/static/dist models/*.tar.gz models/*.made-from .rasa

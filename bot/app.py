@@ -64,6 +64,7 @@ def rules_of(settings: Settings, words: Words) -> Rules:
         bot_may_fail_for=timedelta(seconds=settings.bot_may_fail_seconds),
         lease=timedelta(seconds=settings.lease_seconds),
         listed_within=timedelta(seconds=settings.listed_within_seconds),
+        catch_up_every=timedelta(seconds=settings.catch_up_seconds),
         follow_up_delay=timedelta(minutes=settings.follow_up_delay_minutes),
         follow_up_again_after=timedelta(hours=settings.follow_up_again_hours),
     )

@@ -69,6 +69,9 @@ class Settings(BaseModel):
         description="Within what time Twilio surely lists a message it took; one whose answer was lost, and which is "
         "not listed by then, is sent again.",
     )
+    catch_up_seconds: float = Field(
+        60, gt=0, description="How often Twilio's list is read for texts and statuses whose webhook never came."
+    )
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
 

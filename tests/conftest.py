@@ -15,7 +15,7 @@ import pytest
 from bot.core.dialogue import Intent, Parsed, Turn, Utterance
 from bot.core.vocabulary import Medium
 from bot.services.entities import Site
-from bot.services.ports import Accepted, Outbound, SentMessage
+from bot.services.ports import Accepted, Listed, Outbound, SentMessage
 from bot.services.workshop import Rules, Workshop
 from bot.store.unit_of_work import SqlStore
 from tests.databases import database_url, empty_database_url, prepared_postgres, prepared_sqlite, store
@@ -99,10 +99,17 @@ class FakeChannel:
     sent: list[Outbound] = field(default_factory=list)
     fails_with: list[Exception] = field(default_factory=list)
     lists: list[SentMessage] = field(default_factory=list)
+    missed: list[Listed] = field(default_factory=list)
+    asked_since: list[datetime] = field(default_factory=list)
 
     async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
         """What it says it took."""
         return self.lists
+
+    async def listed_since(self, since: datetime) -> list[Listed]:
+        """Everything it knows of."""
+        self.asked_since.append(since)
+        return self.missed
 
     async def send(self, outbound: Outbound) -> Accepted:
         """Accept, after the failures that were asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.services.ports import Accepted, Outbound, SentMessage
+from bot.services.ports import Accepted, Listed, Outbound, SentMessage
 
 
 class WebChatChannel:
@@ -21,4 +21,8 @@ class WebChatChannel:
 
     async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
         """Nothing: waking a listener again does no harm, so nothing here is ever left open."""
+        return []
+
+    async def listed_since(self, since: datetime) -> list[Listed]:
+        """Nothing: the store is the only list there is."""
         return []

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Medium
-from bot.services.ports import Accepted, Channel, Outbound, SentMessage
+from bot.services.ports import Accepted, Channel, Listed, Outbound, SentMessage
 
 
 class Metrics:
@@ -67,6 +67,10 @@ class _Counted:
     async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
         """Ask the channel."""
         return await self._channel.reconcile(to, since)
+
+    async def listed_since(self, since: datetime) -> list[Listed]:
+        """Ask the channel."""
+        return await self._channel.listed_since(since)
 
 
 def measured(metrics: Metrics) -> Middleware:

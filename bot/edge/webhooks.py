@@ -35,7 +35,7 @@ async def _sms(request: web.Request) -> web.Response:
     except ValueError as error:
         return Problem(400, str(error)).response()
     media = [{"url": file.url, "content_type": file.content_type} for file in inbound.media]
-    received = Received(_storable(inbound.text), provider_id=provider_id, media=media)
+    received = Received(inbound.text, provider_id=provider_id, media=media)
     shop = request.config_dict[SHOP]
     await _insist(lambda: receive_sms(shop, sender, received))
     request.config_dict[METRICS].inbound.labels("sms").inc()
@@ -96,11 +96,6 @@ def _keepable(value: str, longest: int) -> str:
     if len(value) > longest or "\x00" in value:
         raise ValueError("the form has an identifier that cannot be kept")
     return value
-
-
-def _storable(text: str) -> str:
-    # NUL is the one character a PostgreSQL text cannot hold; everything else is kept as it came.
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _done() -> web.Response:

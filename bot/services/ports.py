@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from bot.services.entities import (
     ContactPoint,
     Conversation,
     Customer,
+    Json,
     Message,
     ServiceEvent,
     Site,
@@ -55,6 +56,19 @@ class SentMessage:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One message on the provider's list, whoever sent it; `address` is the customer's."""
+
+    provider_id: str
+    inbound: bool
+    address: str
+    text: str
+    status: str
+    error_code: str | None = None
+    media: list[Json] = field(default_factory=list)
+
+
 class Channel(Protocol):
     """One way to reach a customer."""
 
@@ -64,6 +78,10 @@ class Channel(Protocol):
 
     async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
         """What was taken for that address since then, the newest first. Raises ChannelError."""
+        ...
+
+    async def listed_since(self, since: datetime) -> list[Listed]:
+        """Every message between us and anybody since then, the oldest first. Raises ChannelError."""
         ...
 
 
@@ -157,6 +175,10 @@ class Tasks(Protocol):
 
     async def postpone(self, task: Task, *, at: datetime) -> None:
         """Not now: due again at `at`, without counting an attempt."""
+        ...
+
+    async def repeat(self, task: Task, *, at: datetime, payload: Json) -> None:
+        """The work is done and begins anew at `at`, its attempts counted from none."""
         ...
 
     async def cancel(self, key: str) -> bool:

@@ -34,6 +34,7 @@ class Rules:
     bot_may_fail_for: timedelta = timedelta(minutes=1)
     lease: timedelta = timedelta(minutes=1)
     listed_within: timedelta = timedelta(minutes=2)
+    catch_up_every: timedelta = timedelta(minutes=1)
     login_lasts: timedelta = timedelta(hours=12)
     visit_lasts: timedelta = timedelta(days=30)
 

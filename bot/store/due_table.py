@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.core.errors import Conflict
-from bot.services.entities import Task
+from bot.services.entities import Json, Task
 from bot.store import tables as t
 from bot.store.repositories import changed_rows
 
@@ -74,6 +74,10 @@ class TaskRepository:
     async def postpone(self, task: Task, *, at: datetime) -> None:
         """Not now: due again at `at`, without counting an attempt."""
         await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1)
+
+    async def repeat(self, task: Task, *, at: datetime, payload: Json) -> None:
+        """The work is done and begins anew at `at`."""
+        await self._settle(task, state="todo", due_at=at, payload=payload, attempts=0)
 
     async def _settle(self, task: Task, **values: Any) -> None:
         # Fenced on the attempt: a worker that outlived its lease must not settle what another has taken up.

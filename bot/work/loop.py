@@ -13,7 +13,7 @@ import structlog
 
 from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import AfterwordError, Conflict
-from bot.services import chasing, check_ins, follow_up, outbox, turns
+from bot.services import catching_up, chasing, check_ins, follow_up, outbox, turns
 from bot.services.entities import Task
 from bot.services.workshop import Workshop
 
@@ -28,7 +28,21 @@ HANDLERS: Mapping[str, Handler] = {
     "judge_silence": check_ins.judge_unanswered,
     "follow_up": follow_up.follow_up,
     "chase_case": chasing.chase_case,
+    "catch_up": catching_up.catch_up,
 }
+
+Chore = Callable[[Workshop], Awaitable[None]]
+
+
+async def forget_leftovers(shop: Workshop) -> None:
+    """Throw away what nobody will ask for any more."""
+    async with shop.store() as tx:
+        await tx.leftovers.forget(shop.clock())
+        await tx.commit()
+
+
+CHORES: Sequence[Chore] = (forget_leftovers, catching_up.keep_catching_up)
+"""What a worker sees to when it begins, and every hour after."""
 
 _DIALOGUE_BACKOFF_CAP = 10.0
 _BACKOFF_CAP = 300.0
@@ -45,12 +59,14 @@ class Worker:
         at_once: int = 16,
         idle_seconds: float = 0.2,
         handlers: Mapping[str, Handler] = HANDLERS,
+        chores: Sequence[Chore] = CHORES,
     ) -> None:
         self.lease = shop.rules.lease
         self._shop = shop
         self._at_once = at_once
         self._idle_seconds = idle_seconds
         self._handlers = handlers
+        self._chores = chores
         self._woken = asyncio.Event()
         self._waiting = True
         """Whether something may be due that nobody has begun."""
@@ -76,7 +92,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is left to its lease."""
-        tidying = asyncio.create_task(self._tidy_hourly())
+        tidying = asyncio.create_task(self._keep_house())
         try:
             while True:
                 self._woken.clear()
@@ -88,14 +104,13 @@ class Worker:
                 running.cancel()
             await asyncio.gather(tidying, *self._running, return_exceptions=True)
 
-    async def _tidy_hourly(self) -> None:
+    async def _keep_house(self) -> None:
         while True:
-            try:
-                async with self._shop.store() as tx:
-                    await tx.leftovers.forget(self._shop.clock())
-                    await tx.commit()
-            except Exception as error:
-                log.warning("tidying failed", error=type(error).__name__)
+            for chore in self._chores:
+                try:
+                    await chore(self._shop)
+                except Exception as error:
+                    log.warning("a chore failed", chore=chore.__name__, error=type(error).__name__)
             await asyncio.sleep(3600)
 
     async def drain(self) -> int:

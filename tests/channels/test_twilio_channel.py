@@ -289,3 +289,24 @@ async def test_no_number_and_no_word_in_the_log(town: Town, caplog: pytest.LogCa
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("bot", "twilio")))
     assert PHONE[1:] not in ours
     assert "private" not in ours
+
+
+async def test_the_list_has_what_both_sides_wrote_oldest_first(town: Town) -> None:
+    """What a webhook would have told, for when none came."""
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    await town.channel().send(outbound("How was everything?"))
+    await town.lookalike.settle()
+    await town.lookalike.receive(PHONE, "fine", media=[("https://example.org/1", "image/png")])
+
+    ours, theirs = await town.channel().listed_since(since)
+
+    assert (ours.inbound, ours.address, ours.text, ours.status) == (False, PHONE, "How was everything?", "delivered")
+    assert (theirs.inbound, theirs.address, theirs.text, len(theirs.media)) == (True, PHONE, "fine", 1)
+
+
+async def test_the_list_leaves_out_other_senders_of_the_account(town: Town) -> None:
+    """Another number of the same account is somebody else's business."""
+    await town.lookalike.receive(PHONE, "hello")
+    other = town.channel(sender="+15005550007")
+
+    assert await other.listed_since(datetime.now(UTC) - timedelta(minutes=1)) == []

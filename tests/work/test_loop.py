@@ -51,7 +51,7 @@ async def tasks(shop: Workshop) -> list[Task]:
 
 def worker(shop: Workshop, handle: Handle = note, **rest: Any) -> Worker:
     """A worker who knows one kind of work."""
-    return Worker(shop, handlers={"note": handle}, idle_seconds=0.01, **rest)
+    return Worker(shop, handlers={"note": handle}, chores=(), idle_seconds=0.01, **rest)
 
 
 def failing(*numbers: int, times: int = 1, error: Exception | None = None) -> Handle:
@@ -234,7 +234,7 @@ async def test_a_woken_worker_looks_at_once(shop: Workshop) -> None:
         await note(shop, task)
         finished.set()
 
-    one = Worker(shop, handlers={"note": tell}, idle_seconds=3600)
+    one = Worker(shop, handlers={"note": tell}, chores=(), idle_seconds=3600)
     running = asyncio.create_task(one.run())
     await asyncio.sleep(0.05)
     await plan(shop, {"payload": {"n": 0}})
@@ -284,7 +284,7 @@ async def test_work_that_makes_work_is_done_once_and_in_order(shop: Workshop) ->
             finished.set()
 
     left = set(range(1, 93))
-    one = Worker(shop, handlers={"note": chain}, idle_seconds=0.01, at_once=2)
+    one = Worker(shop, handlers={"note": chain}, chores=(), idle_seconds=0.01, at_once=2)
     assert isinstance(shop.store, SqlStore)
     shop.store.worker = one
     running = asyncio.create_task(one.run())

@@ -14,15 +14,16 @@ import aiohttp
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from bot.channels.twilio.http import Declined, OneAttempt
+from bot.channels.twilio.http import TWILIO, Declined, OneAttempt
 from bot.channels.twilio.inbound import MESSAGE_ID_PARAMETER
 from bot.core.errors import ChannelError
-from bot.services.ports import Accepted, Outbound, SentMessage
+from bot.services.ports import Accepted, Listed, Outbound, SentMessage
 
 VALIDITY_SECONDS = 900
 """How long Twilio may hold a message back. Short, so that one queued in the evening does not leave at night."""
 
 _NEWEST = 200
+_PAGE = 1000
 
 _FAILURES = (TwilioException, aiohttp.ClientError, TimeoutError, OSError, ValueError)
 
@@ -88,6 +89,42 @@ class TwilioChannel:
         except _FAILURES as error:
             raise ChannelError(f"Twilio could not be asked: {type(error).__name__}") from error
         return found
+
+    async def listed_since(self, since: datetime) -> list[Listed]:
+        """Every message between our sender and anybody that was sent since then (aware), the oldest first.
+
+        Twilio's list has an inbound message's text and how many files it has, and keeps the files at an address of the
+        message's own. Raises ChannelError.
+        """
+        try:
+            records = await self._client.messages.stream_async(date_sent_after=since, page_size=_PAGE)
+            found = [_listed(record) async for record in records if self._is_ours(record)]
+        except _FAILURES as error:
+            raise ChannelError(f"Twilio could not be asked: {type(error).__name__}") from error
+        return found[::-1]
+
+    def _is_ours(self, record: object) -> bool:
+        """An account may have other numbers, which are other people's business."""
+        fields = vars(record)
+        if service := self._from.get("messaging_service_sid"):
+            return bool(fields["messaging_service_sid"] == service)
+        return self._from["from_"] in (fields["to"], fields["from_"])
+
+
+def _listed(record: object) -> Listed:
+    fields = vars(record)
+    inbound, code = fields["direction"] == "inbound", fields.get("error_code")
+    files = int(fields.get("num_media") or 0) if inbound else 0
+    address = f"{TWILIO}{(fields.get('subresource_uris') or {}).get('media', '')}"
+    return Listed(
+        provider_id=str(fields["sid"]),
+        inbound=inbound,
+        address=str(fields["from_"] if inbound else fields["to"]),
+        text=str(fields["body"] or ""),
+        status=str(fields["status"]),
+        error_code=str(code) if code else None,
+        media=[{"url": address, "content_type": ""}] * files,
+    )
 
 
 def _sent_message(record: object, created: datetime) -> SentMessage:

@@ -1,0 +1,78 @@
+"""What the provider knows and we do not: texts and statuses whose webhooks never reached us, whoever was down.
+
+A provider tries a webhook a few times and then lets it go. Its list of messages does not: it is read again and again,
+from before the last look, and what is missing here is taken in as if the webhook had come.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from bot.core.delivery import advance
+from bot.core.errors import ChannelError, Conflict
+from bot.core.vocabulary import Medium
+from bot.services.entities import Message, Task
+from bot.services.inbound import Received, receive_sms, record_status
+from bot.services.ports import Listed
+from bot.services.workshop import Workshop
+
+log = structlog.get_logger(__name__)
+
+_KIND = "catch_up"
+
+
+async def keep_catching_up(shop: Workshop) -> None:
+    """Plan the first look unless it is planned; from then on one follows the other, through every restart."""
+    now = shop.clock()
+    try:
+        async with shop.store() as tx:
+            task = await tx.one(Task, key=_KIND)
+            if task is None:
+                since = {"since": now.isoformat()}
+                tx.add(Task(kind=_KIND, payload=since, key=_KIND, lock=_KIND, due_at=now, created_at=now))
+            elif task.state == "failed":
+                # Given up in a long outage of ours; it goes on where it stopped.
+                task.state, task.due_at, task.attempts = "todo", now, 0
+            await tx.commit()
+    except Conflict:
+        return  # another worker was faster
+
+
+async def catch_up(shop: Workshop, task: Task) -> None:
+    """Work off the `catch_up` task: take in what is missing since the last look, oldest first, and plan the next.
+
+    Looks overlap by the time within which the provider surely lists what it took.
+    """
+    began, since = shop.clock(), datetime.fromisoformat(task.payload["since"])
+    try:
+        listed = await shop.channels[Medium.SMS].listed_since(since - shop.rules.listed_within)
+        await _take_in(shop, listed)
+        since = began
+    except ChannelError as error:
+        log.warning("the provider could not be asked what was missed", reason=str(error))
+    async with shop.store() as tx:
+        payload = {"since": since.isoformat()}
+        await tx.tasks.repeat(task, at=shop.clock() + shop.rules.catch_up_every, payload=payload)
+        await tx.commit()
+
+
+async def _take_in(shop: Workshop, listed: list[Listed]) -> None:
+    async with shop.store(read_only=True) as tx:
+        kept = {m.provider_id: m for m in await tx.all(Message, provider_id=[one.provider_id for one in listed])}
+    missed = [one for one in listed if one.inbound and one.provider_id not in kept]
+    for one in missed:
+        await receive_sms(shop, one.address, Received(one.text, provider_id=one.provider_id, media=one.media))
+    if missed:
+        log.warning("took in texts whose webhook never came", texts=len(missed))
+    for one in listed:
+        message = kept.get(one.provider_id)
+        if message is not None and not one.inbound and advance(message.delivery, one.status) != message.delivery:
+            await record_status(
+                shop,
+                message_id=message.id,
+                provider_id=one.provider_id,
+                status=one.status,
+                error_code=one.error_code,
+            )
