@@ -260,7 +260,7 @@ class _NoDialogue:
         """Never."""
         raise DialogueUnavailable("the action server does not converse")
 
-    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+    async def trigger(self, conversation_id: str, occasion: str, intent: str, slots: Mapping[str, Any]) -> Turn:
         """Never."""
         raise DialogueUnavailable("the action server does not converse")
 

@@ -63,7 +63,7 @@ class FakeDialogue:
             await self.during_turn(conversation_id, message_id)
         return Turn(tuple(Utterance(text) for text in self.says), Intent(self.intent, 0.9), None)
 
-    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+    async def trigger(self, conversation_id: str, occasion: str, intent: str, slots: Mapping[str, Any]) -> Turn:
         """Answers with `says`."""
         self.asked.append({"trigger": intent, **slots})
         if self.broken:

@@ -39,10 +39,13 @@ class RasaDialogue:
         return _turn(await self._post("turn", body))
 
     async def trigger(
-        self, conversation_id: str, intent: str, slots: Mapping[str, Any], channel: str | None = None
+        self, conversation_id: str, occasion: str, intent: str, slots: Mapping[str, Any], channel: str | None = None
     ) -> Turn:
-        """The bot's words when something outside the conversation happened, such as a check-in that is due."""
-        body = {"conversation_id": conversation_id, "intent": intent, "slots": dict(slots)}
+        """The bot's words when something outside the conversation happened, such as a check-in that is due.
+
+        The same `occasion` again brings the same words, and the bot has spoken once.
+        """
+        body = {"conversation_id": conversation_id, "occasion": occasion, "intent": intent, "slots": dict(slots)}
         return _turn(await self._post("trigger", body | ({"metadata": {"channel": channel}} if channel else {})))
 
     async def parse(self, items: Sequence[Mapping[str, Any]]) -> list[Parsed]:

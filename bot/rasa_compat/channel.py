@@ -147,7 +147,8 @@ async def trigger(agent: Any, body: dict[str, Any]) -> dict[str, Any]:
         raise Malformed(f"The domain has no intent '{intent}'.")
     slots = _mapping(body, "slots")
     channel = _mapping(body, "metadata").get("channel")
-    return await turns.trigger(agent, _word(body, "conversation_id"), intent, slots, channel)
+    occasion = _word(body, "occasion")
+    return await turns.trigger(agent, _word(body, "conversation_id"), occasion, intent, slots, channel)
 
 
 async def parse(agent: Any, body: dict[str, Any]) -> dict[str, Any]:

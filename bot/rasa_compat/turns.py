@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.core.constants import EXTERNAL_MESSAGE_PREFIX, IS_EXTERNAL
 from rasa.shared.core.events import ActionExecuted, BotUttered, ConversationResumed, UserUttered
+from rasa.shared.nlu.constants import INTENT_NAME_KEY
 
 Answer = dict[str, Any]
 
@@ -74,16 +76,36 @@ async def take(agent: Any, message: CustomerMessage) -> Answer:
 
 
 async def trigger(
-    agent: Any, conversation_id: str, intent: str, slots: Mapping[str, Any], channel: str | None = None
+    agent: Any, conversation_id: str, occasion: str, intent: str, slots: Mapping[str, Any], channel: str | None = None
 ) -> Answer:
-    """Let the bot speak first. The slots travel as entities of the same names, as Rasa's external events do."""
+    """Let the bot speak first, or give its words again when it already spoke on this occasion.
+
+    The slots travel as entities of the same names, as Rasa's external events do.
+    """
     output = Listening(_text_or_none(channel))
     processor = agent.processor
     entities = [{"entity": name, "value": value} for name, value in slots.items() if value is not None]
     async with agent.lock_store.lock(conversation_id):
-        tracker = await processor.fetch_tracker_and_update_session(conversation_id, output)
+        tracker = await processor.get_tracker(conversation_id)
+        taken = _turn_of(tracker, occasion)
+        if taken:
+            await processor.save_tracker(tracker)  # nothing new: it only goes back to where it was
+            return {**_answer(tracker, taken), "intent": None}
+        await processor._update_tracker_session(tracker, output)
         before = len(tracker.events)
-        await processor.trigger_external_user_uttered(intent, entities, tracker, output)
+        # The steps of Rasa's `trigger_external_user_uttered`, with the occasion as the event's id.
+        event = UserUttered(
+            f"{EXTERNAL_MESSAGE_PREFIX}{intent}",
+            {INTENT_NAME_KEY: intent},
+            entities,
+            input_channel=tracker.get_latest_input_channel(),
+            message_id=occasion,
+            metadata={IS_EXTERNAL: True},
+        )
+        tracker.update(event, processor.domain)
+        tracker = await processor.run_action_extract_slots(output, tracker)
+        await processor._run_prediction_loop(output, tracker)
+        await processor.save_tracker(tracker)
         return {**_answer(tracker, list(tracker.events)[before:]), "intent": None}
 
 

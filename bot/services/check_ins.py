@@ -58,7 +58,8 @@ async def send_check_in(shop: Workshop, task: Task) -> None:
             await tx.tasks.finish(task)
             return await tx.commit()
         version, trace = thread.conversation.version, check_in.trace
-    turn = await shop.dialogue.trigger(check_in.conversation_id, "EXTERNAL_check_in", _slots(shop, thread))
+    occasion = f"check-in {check_in.id} at {version}"
+    turn = await shop.dialogue.trigger(check_in.conversation_id, occasion, "EXTERNAL_check_in", _slots(shop, thread))
     async with shop.store() as tx:
         check_in = await tx.get(CheckIn, check_in.id)
         conversation = await tx.get(Conversation, check_in.conversation_id)

@@ -66,7 +66,9 @@ async def follow_up(shop: Workshop, task: Task) -> None:
             await tx.tasks.postpone(task, at=decision.send_at)
             return await tx.commit()
         version = thread.conversation.version
-    turn = await shop.dialogue.trigger(case.conversation_id, "EXTERNAL_follow_up", _slots(shop, thread, case, agent))
+    occasion = f"follow-up {tries} of {case.id} at {version}"
+    slots = _slots(shop, thread, case, agent)
+    turn = await shop.dialogue.trigger(case.conversation_id, occasion, "EXTERNAL_follow_up", slots)
     async with shop.store() as tx:
         case = await tx.get(Case, case.id)
         thread = await load_thread(tx, case.conversation_id)

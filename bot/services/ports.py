@@ -92,7 +92,7 @@ class Dialogue(Protocol):
         """One message of the customer in, the bot's words out."""
         ...
 
-    async def trigger(self, conversation_id: str, intent: str, slots: Mapping[str, Any]) -> Turn:
+    async def trigger(self, conversation_id: str, occasion: str, intent: str, slots: Mapping[str, Any]) -> Turn:
         """The bot speaks first."""
         ...
 

@@ -126,5 +126,5 @@ async def test_nobody_there_is_a_failure(unused_tcp_port: int) -> None:
         dialogue = RasaDialogue(session, f"http://127.0.0.1:{unused_tcp_port}", "secret")
 
         with pytest.raises(DialogueUnavailable):
-            await dialogue.trigger("c", "EXTERNAL_check_in", {})
+            await dialogue.trigger("c", "o1", "EXTERNAL_check_in", {})
         assert not await dialogue.ready()

@@ -35,7 +35,9 @@ def remembered(rasa_http: aiohttp.ClientSession, token: str) -> Remembered:
 
 async def test_the_bot_speaks_first_in_the_customers_language(dialogue: RasaDialogue, conversation: str) -> None:
     """A due check-in brings the words of its language, filled with what came along."""
-    turn = await dialogue.trigger(conversation, "EXTERNAL_check_in", {"language": "tr", "customer_name": "Ayşe"}, "sms")
+    turn = await dialogue.trigger(
+        conversation, "o1", "EXTERNAL_check_in", {"language": "tr", "customer_name": "Ayşe"}, "sms"
+    )
 
     assert [(u.text, u.name) for u in turn.utterances] == [("Merhaba Ayşe, her şey nasıldı?", "utter_check_in")]
     assert (turn.intent, turn.language) == (None, "tr")
@@ -43,9 +45,23 @@ async def test_the_bot_speaks_first_in_the_customers_language(dialogue: RasaDial
 
 async def test_one_utterance_stays_one_message(dialogue: RasaDialogue, conversation: str) -> None:
     """A blank line inside the words does not make two messages of them."""
-    turn = await dialogue.trigger(conversation, "EXTERNAL_check_in", {"customer_name": "Ann"})
+    turn = await dialogue.trigger(conversation, "o1", "EXTERNAL_check_in", {"customer_name": "Ann"})
 
     assert [u.text for u in turn.utterances] == ["Hi Ann, how was everything?\n\nReply STOP to opt out."]
+
+
+async def test_on_one_occasion_the_bot_speaks_once(
+    dialogue: RasaDialogue, conversation: str, remembered: Remembered
+) -> None:
+    """Whoever asked and died before they heard asks again, and hears the same."""
+    slots = {"customer_name": "Ann"}
+    first = await dialogue.trigger(conversation, "o1", "EXTERNAL_check_in", slots)
+    again = await dialogue.trigger(conversation, "o1", "EXTERNAL_check_in", slots)
+    assert again == first
+    assert [who for who, _ in await remembered(conversation)] == ["user", "bot"]
+
+    await dialogue.trigger(conversation, "o2", "EXTERNAL_check_in", slots)
+    assert [who for who, _ in await remembered(conversation)] == ["user", "bot", "user", "bot"]
 
 
 async def test_a_message_runs_its_action(dialogue: RasaDialogue, conversation: str) -> None:
@@ -187,7 +203,7 @@ async def test_rasa_is_ready_for_those_who_know_the_secret(rasa_url: str, token:
         ("turn", '{"conversation_id": 1, "message_id": "m", "text": "hi"}'),
         ("turn", '{"conversation_id": "c", "message_id": "m"}'),
         ("turn", '{"conversation_id": "c", "message_id": "m", "text": "hi", "metadata": []}'),
-        ("trigger", '{"conversation_id": "c", "intent": "EXTERNAL_unknown"}'),
+        ("trigger", '{"conversation_id": "c", "occasion": "o", "intent": "EXTERNAL_unknown"}'),
         ("parse", '{"items": [1]}'),
     ],
 )
@@ -202,4 +218,4 @@ async def test_a_malformed_request_is_refused(rasa_http: aiohttp.ClientSession, 
 async def test_the_client_tells_a_refusal_from_a_failure(dialogue: RasaDialogue, conversation: str) -> None:
     """An unknown intent is our mistake, so trying again would not help."""
     with pytest.raises(DialogueRejected, match="EXTERNAL_unknown"):
-        await dialogue.trigger(conversation, "EXTERNAL_unknown", {})
+        await dialogue.trigger(conversation, "o1", "EXTERNAL_unknown", {})
