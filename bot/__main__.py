@@ -77,6 +77,17 @@ def worker() -> None:
 
 
 @cli.command()
+def simulator(
+    port: Annotated[int | None, typer.Option(help="Where to listen; else the port in AFTERWORD_SIMULATOR_URL.")] = None,
+    pace: Annotated[float, typer.Option(help="Seconds between two statuses of a message.")] = 0.1,
+) -> None:
+    """The look-alike of Twilio in a process of its own; without it, the edge hosts one."""
+    from bot.launch.simulator import run_simulator
+
+    run_simulator(load(), port=port, pace=pace)
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     from bot.app import migrate_store

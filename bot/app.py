@@ -15,7 +15,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import collector
-from bot.channels.simulator import create_lookalike, create_simulator, news_of
+from bot.channels.simulator import create_lookalike, create_relay, create_simulator, news_of, relayed_news
 from bot.channels.twilio import TwilioChannel, parse_inbound, parse_status, verify
 from bot.channels.webchat import WebChatChannel
 from bot.core.check_in import ContactPolicy
@@ -182,8 +182,12 @@ async def _edge(settings: Settings) -> web.Application:
     mounts, news = {}, None
     if settings.simulated:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        lookalike = _lookalike(settings, session)
-        mounts, news = {"/simulator": create_simulator(lookalike)}, news_of(lookalike)
+        if settings.simulator_url:
+            mounts = {"/simulator": create_relay(session, settings.simulator_url)}
+            news = relayed_news(session, settings.simulator_url)
+        else:
+            twilio = lookalike(settings, session)
+            mounts, news = {"/simulator": create_simulator(twilio)}, news_of(twilio)
 
     async def hosted(app: web.Application) -> AsyncIterator[None]:
         working = asyncio.create_task(_local_worker(shop).run()) if settings.worker else None
@@ -207,7 +211,8 @@ async def _edge(settings: Settings) -> web.Application:
     )
 
 
-def _lookalike(settings: Settings, session: aiohttp.ClientSession) -> web.Application:
+def lookalike(settings: Settings, session: aiohttp.ClientSession, **options: Any) -> web.Application:
+    """The look-alike of Twilio that calls the edge of these settings, on its own small book."""
     return create_lookalike(
         settings.data_dir / "simulator.sqlite",
         SIMULATED_ACCOUNT,
@@ -216,6 +221,7 @@ def _lookalike(settings: Settings, session: aiohttp.ClientSession) -> web.Applic
         f"{settings.base_url()}/webhooks/twilio/sms#rc=3&rp=all",
         f"{settings.base_url()}/webhooks/twilio/status#rc=3&rp=all",
         session,
+        **options,
     )
 
 

@@ -12,6 +12,7 @@ from bot.launch.demo import prepare_demo
 from bot.launch.processes import Household, Program, must_be_free
 from bot.launch.progress import say, step
 from bot.launch.secrets import ensure_secrets
+from bot.launch.simulator import port_of
 from bot.launch.training import ensure_model
 from bot.settings import PREFIX, Settings, load
 
@@ -74,6 +75,7 @@ def _programs(settings: Settings) -> list[Program]:
     rasa, actions = _port(settings.rasa_url), _port(settings.actions_url)
     model = str(Path("models") / "afterword.tar.gz")
     return [
+        *_simulator(settings),
         Program(
             "actions",
             ("bot.rasa_compat", "actions", "--port", str(actions)),
@@ -92,6 +94,15 @@ def _programs(settings: Settings) -> list[Program]:
             "edge", ("bot", "edge"), f"http://{settings.host}:{settings.port}/readyz", settings.port, "AFTERWORD_PORT"
         ),
     ]
+
+
+def _simulator(settings: Settings) -> list[Program]:
+    """The look-alike of Twilio, where it is wanted beside the edge and not in it."""
+    port = port_of(settings.simulator_url)
+    if port is None or not settings.simulated:
+        return []
+    arguments = ("bot", "simulator", "--port", str(port))
+    return [Program("simulator", arguments, f"{settings.simulator_url}/livez", port, "AFTERWORD_SIMULATOR_URL")]
 
 
 def _port(url: str) -> int:

@@ -30,7 +30,7 @@ async def open_town(tmp_path: Path) -> AsyncIterator[Open]:
                 f"{url}/webhooks/twilio/sms{fragment}",
                 f"{url}/webhooks/twilio/status",
                 session,
-                **({"pace": 0.001} | options),
+                **({"pace": 0.001, "retry_pause": 0.001} | options),
             )
             town = Town(url, session, twilio[LOOKALIKE])
             app = note_taking_edge(town)

@@ -5,7 +5,6 @@ import asyncio
 import aiohttp
 import pytest
 
-from bot.channels.simulator import Faults
 from bot.core.errors import ChannelError
 from tests.channels.town import ACCOUNT, NUMBER, PHONE, TOKEN, Open, Town, outbound
 
@@ -91,6 +90,17 @@ async def test_a_bare_plus_in_the_query(town: Town) -> None:
         ("faults", {"mode": "429", "times": 0}, "times"),
         ("faults", {"mode": "429", "times": True}, "times"),
         ("faults", [], None),
+        ("faults", {"mode": "undelivered"}, "code"),
+        ("faults", {"mode": "refused", "code": 7}, "code"),
+        ("faults", {"mode": "500", "phone": "nobody"}, "phone"),
+        ("faults", {"mode": "429", "retry_after": {}}, "retry_after"),
+        ("faults", {"rate": 2}, "rate"),
+        ("faults", {"rate": True}, "rate"),
+        ("faults", {"rate": 0.1, "seed": "x"}, "seed"),
+        ("faults", {"rate": 0.1, "kinds": []}, "kinds"),
+        ("faults", {"rate": 0.1, "kinds": ["refused"]}, "kinds"),
+        ("faults", {"rate": 0.1, "kinds": [{}]}, "kinds"),
+        ("messages", {"from": PHONE, "media": [{"url": 1}]}, "media"),
     ],
 )
 async def test_what_cannot_be_understood_is_explained(town: Town, path: str, body: object, field: str | None) -> None:
@@ -154,6 +164,37 @@ async def test_retries_can_be_asked_for(open_town: Open) -> None:
     assert len({message.provider_id for message in town.inbound}) == 1
 
 
+async def test_whether_the_webhook_took_a_message_is_told(town: Town) -> None:
+    """What nobody took is on the list alone, as with Twilio; whoever plays the phone can see it."""
+    town.webhook_answers = [500, 200]
+
+    first, second = await town.write("lost"), await town.write("taken")
+
+    assert (first["taken"], second["taken"]) == (False, True)
+
+
+async def test_everything_the_api_took_can_be_listed(town: Town) -> None:
+    """Oldest first, page after page, delivered or not, with the address that names each in our own words."""
+    await town.break_with("30003")
+    for n in range(5):
+        await town.channel().send(outbound(f"number {n}", message_id=f"m-{n}"))
+    await town.write("not ours")
+    await town.lookalike.settle()
+
+    pages, after = [], "0"
+    while after is not None:
+        async with town.session.get(f"{town.url}/simulator/sent", params={"after": after, "limit": "2"}) as answer:
+            page = await answer.json()
+        pages.append(page["items"])
+        after = page["next"]
+
+    items = [item for page in pages for item in page]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [item["body"] for item in items] == [f"number {n}" for n in range(5)]
+    assert [item["callback"].partition("?")[2] for item in items] == [f"message=m-{n}" for n in range(5)]
+    assert [(item["status"], item["error_code"]) for item in items][:2] == [("undelivered", 30003), ("delivered", None)]
+
+
 async def test_nobody_at_the_webhook(open_town: Open) -> None:
     """A phone does not notice that nobody listens."""
     town = await open_town()
@@ -162,73 +203,6 @@ async def test_nobody_at_the_webhook(open_town: Open) -> None:
     written = await town.write("hello?")
 
     assert [item["sid"] for item in await town.phone()] == [written["sid"]]
-
-
-async def test_fault_30003_reports_undelivered(town: Town) -> None:
-    """Taken, then undelivered with its code; the phone never shows it."""
-    await town.break_with("30003")
-
-    await town.channel().send(outbound())
-
-    assert await town.phone() == []
-    assert [(status.status, status.error_code) for status in town.statuses] == [
-        ("sent", None),
-        ("undelivered", "30003"),
-    ]
-
-
-async def test_fault_late_status(town: Town) -> None:
-    """ "sent" arrives after "delivered"; the book does not go back either."""
-    await town.break_with("late_status")
-
-    await town.channel().send(outbound())
-
-    assert [item["status"] for item in await town.phone()] == ["delivered"]
-    assert [status.status for status in town.statuses] == ["delivered", "sent"]
-
-
-async def test_fault_duplicate_inbound(town: Town) -> None:
-    """The same message twice, as one and the same."""
-    await town.break_with("duplicate")
-
-    written = await town.write("only once")
-
-    assert [message.provider_id for message in town.inbound] == [written["sid"]] * 2
-    assert len(await town.phone()) == 1
-
-
-async def test_fault_duplicate_outbound(town: Town) -> None:
-    """Every status of one message twice; the message itself once."""
-    await town.break_with("duplicate")
-
-    await town.channel().send(outbound())
-
-    assert len(await town.phone()) == 1
-    assert [status.status for status in town.statuses] == ["sent", "sent", "delivered", "delivered"]
-
-
-async def test_faults_are_used_up(town: Town) -> None:
-    """After as many times as asked for, everything works again."""
-    await town.break_with("429", times=2)
-
-    for _ in range(2):
-        with pytest.raises(ChannelError):
-            await town.channel().send(outbound())
-    await town.channel().send(outbound("third time"))
-
-    assert [item["body"] for item in await town.phone()] == ["third time"]
-
-
-def test_faults_to_come_can_be_counted_and_cleared() -> None:
-    """What is due is told, and can be taken back."""
-    faults = Faults()
-
-    faults.add("500", 2)
-    faults.add("duplicate")
-
-    assert faults.due() == {"500": 2, "duplicate": 1}
-    faults.clear()
-    assert (faults.due(), faults.on_request(), faults.on_inbound()) == ({}, None, None)
 
 
 async def test_a_number_on_twilios_own_list(town: Town) -> None:

@@ -81,9 +81,10 @@ class Town:
             assert answer.status == 201
             return dict(await answer.json())
 
-    async def break_with(self, mode: str, times: int = 1) -> None:
+    async def break_with(self, mode: str, times: int = 1, **more: Any) -> None:
         """Make the look-alike misbehave."""
-        async with self.session.post(f"{self.url}/simulator/faults", json={"mode": mode, "times": times}) as answer:
+        wish = {"mode": mode, "times": times, **more}
+        async with self.session.post(f"{self.url}/simulator/faults", json=wish) as answer:
             assert answer.status == 201
 
 

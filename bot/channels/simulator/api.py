@@ -17,9 +17,10 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.channels.simulator.faults import Fault
+from bot.channels.simulator.faults import Fault, Strike
 from bot.channels.simulator.lookalike import API_VERSION, LOOKALIKE, Lookalike
 from bot.channels.simulator.resource import as_json, no
+from bot.core.delivery import problem
 
 _MESSAGES = f"/{API_VERSION}/Accounts/{{account}}/Messages"
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -77,15 +78,14 @@ async def _authenticated(request: web.Request, handler: Handler) -> web.StreamRe
 
 async def _create(request: web.Request) -> web.Response:
     twilio = request.app[LOOKALIKE]
-    fault = twilio.faults.on_request()
-    if fault is Fault.SERVER_ERROR:
-        raise no(500, 20500, "An internal server error has occurred")
-    if fault is Fault.TOO_MANY_REQUESTS:
-        raise no(429, 20429, "Too Many Requests", Retry_After="1")
     form = {name: str(value) for name, value in (await request.post()).items()}
+    strike = twilio.faults.on_request(form.get("To", ""))
+    fault = strike.fault if strike else None
+    if strike is not None:
+        _go_wrong(strike)
     media = len((await request.post()).getall("MediaUrl", []))
     _check(form, media, twilio.number)
-    if fault is Fault.OPTED_OUT or await twilio.book.is_suppressed(form["To"]):
+    if await twilio.book.is_suppressed(form["To"]):
         raise no(400, 21610, "Attempt to send to unsubscribed recipient")
     entry = await twilio.accept(
         form["To"],
@@ -96,7 +96,32 @@ async def _create(request: web.Request) -> web.Response:
     )
     if fault is Fault.TIMEOUT:
         await twilio.hang()
+    if fault is Fault.SERVER_ERROR_AFTER:
+        raise _broken()
     return web.json_response(as_json(entry, twilio.account_sid), status=201)
+
+
+def _broken() -> web.HTTPException:
+    return no(500, 20500, "An internal server error has occurred")
+
+
+def _go_wrong(strike: Strike) -> None:
+    """Refuse, if that is how this request goes wrong."""
+    match strike.fault:
+        case Fault.SERVER_ERROR:
+            raise _broken()
+        case Fault.UNAVAILABLE:
+            raise no(503, 20503, "Service Unavailable", Retry_After=strike.retry_after)
+        case Fault.TOO_MANY_REQUESTS:
+            raise no(429, 20429, "Too Many Requests", Retry_After=strike.retry_after)
+        case Fault.OPTED_OUT:
+            raise no(400, strike.code, "Attempt to send to unsubscribed recipient")
+        case Fault.REFUSED:
+            raise no(_OTHER_STATUSES.get(strike.code, 400), strike.code, problem(strike.code).meaning)
+
+
+_OTHER_STATUSES = {20003: 401, 20404: 404, 20429: 429, 63038: 429}
+"""The HTTP status of the refusals that are not a plain 400."""
 
 
 def _check(form: dict[str, str], media: int, number: str) -> None:

@@ -53,6 +53,9 @@ class Entry:
 # The columns are the fields of Entry, in their order. Values are always bound.
 _COLUMNS = ", ".join(f'"{field.name}"' for field in fields(Entry))
 _SELECT = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
+_TAKEN = (
+    _SELECT.replace("SELECT", "SELECT position,") + " WHERE direction = ? AND position > ? ORDER BY position LIMIT ?"
+)
 _INSERT = f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join(f':{f.name}' for f in fields(Entry))})"  # noqa: S608
 
 
@@ -97,6 +100,11 @@ class Book:
     async def since(self, moment: str) -> list[Entry]:
         """What was written or moved forward after a moment (`updated_at`), the earliest first."""
         return await self._select("WHERE updated_at > ? ORDER BY updated_at, position", moment)
+
+    async def taken(self, *, after: int, limit: int) -> list[tuple[int, Entry]]:
+        """What the API took, with its place in the book, from behind a place on."""
+        rows = await self._run(lambda db: db.execute(_TAKEN, (OUTBOUND, after, limit)).fetchall())
+        return [(row[0], Entry(*row[1:])) for row in rows]
 
     async def phones(self) -> list[str]:
         """Every phone with a thread, the most recently active first."""

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urldefrag
 
 import aiohttp
-from twilio.request_validator import SIGNATURE_HEADER, RequestValidator  # type: ignore[import-untyped]
+from twilio.request_validator import (  # type: ignore[import-untyped]
+    HMAC_SHA1,
+    HMAC_SHA256,
+    SIGNATURE_HEADER,
+    SIGNATURE_SETTINGS_HEADER,
+    RequestValidator,
+)
 from yarl import URL
 
 _BUDGET = aiohttp.ClientTimeout(total=15)
@@ -20,25 +26,40 @@ _log = logging.getLogger(__name__)
 
 class Courier:
     """Posts forms with a valid signature. One retry on a failed connection, unless the address's fragment asks for
-    others: `#rc=3&rp=all` is three, whatever went wrong (`ct` connection, `rt` no answer in time, `4xx`, `5xx`)."""
+    others: `#rc=3&rp=all` is three, whatever went wrong (`ct` connection, `rt` no answer in time, `4xx`, `5xx`).
 
-    def __init__(self, session: aiohttp.ClientSession, auth_token: str, *, pause: float) -> None:
+    The first retry comes after `pause` seconds, each further one after twice as long. `shared_key`, a name and its
+    secret, signs with SHA-256 and says so in a header, as newer accounts do; otherwise the token signs with SHA-1.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        auth_token: str,
+        *,
+        pause: float,
+        shared_key: tuple[str, str] | None = None,
+    ) -> None:
         self._session = session
-        self._signer = RequestValidator(auth_token)
         self._pause = pause
+        name, secret = shared_key or ("", auth_token)
+        self._signer = RequestValidator(secret)
+        self._algorithm = HMAC_SHA256 if shared_key else HMAC_SHA1
+        self._settings = {SIGNATURE_SETTINGS_HEADER: f"key={name},algorithm={HMAC_SHA256}"} if shared_key else {}
 
     async def post(self, address: str, form: Mapping[str, str]) -> bool:
         """Deliver `form`; whether the address took it in the end. Whoever caused it is not told: nothing is raised."""
         url, fragment = urldefrag(address)
         retries, reasons = _retry_policy(fragment)
         headers = {
-            SIGNATURE_HEADER: self._signer.compute_signature(url, form),
+            SIGNATURE_HEADER: self._signer.compute_signature(url, form, self._algorithm),
+            **self._settings,
             "I-Twilio-Idempotency-Token": str(uuid.uuid4()),
             "User-Agent": "TwilioProxy/1.1",
         }
         for attempt in range(retries + 1):
             if attempt:
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(self._pause * 2 ** (attempt - 1))
             outcome = await self._attempt(url, form, headers)
             if outcome not in reasons:
                 break

@@ -15,10 +15,12 @@ from aiohttp import web
 
 from bot.channels.simulator.book import AUTOMATIC, INBOUND, OUTBOUND, Book, Entry, now
 from bot.channels.simulator.courier import Courier
-from bot.channels.simulator.faults import Fault, Faults
+from bot.channels.simulator.faults import Fault, Faults, Strike
 from bot.core.sms import segments
 
 API_VERSION = "2010-04-01"
+_SLOW = 30
+"""How many times the usual pace a slow status takes."""
 
 _OWN_KEYWORDS = {
     "STOP": {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"},
@@ -38,7 +40,8 @@ class Lookalike:
     """One Twilio account with one number.
 
     `webhook_url` is called for inbound messages, `status_url` for statuses of messages that name no address of their
-    own. `pace` is the time in seconds between two statuses, `hang_seconds` how long a `timeout` fault keeps silent.
+    own. `pace` is the time in seconds between two statuses, `hang_seconds` how long a `timeout` fault keeps silent,
+    `retry_pause` how long a webhook that failed rests. `shared_key`: see `Courier`.
     With `handles_opt_out` it treats STOP, START and HELP itself, as Twilio does on numbers where that is switched on.
     """
 
@@ -54,6 +57,8 @@ class Lookalike:
         *,
         pace: float = 0.1,
         hang_seconds: float = 60.0,
+        retry_pause: float = 1.0,
+        shared_key: tuple[str, str] | None = None,
         handles_opt_out: bool = False,
     ) -> None:
         self.account_sid = account_sid
@@ -63,7 +68,8 @@ class Lookalike:
         self.status_url = status_url
         self.book = Book(book_path)
         self.faults = Faults()
-        self._courier = Courier(session, auth_token, pause=pace)
+        self.untaken: set[str] = set()
+        self._courier = Courier(session, auth_token, pause=retry_pause, shared_key=shared_key)
         self._pace = pace
         self._hang_seconds = hang_seconds
         self._handles_opt_out = handles_opt_out
@@ -116,12 +122,18 @@ class Lookalike:
             service=service,
             callback=callback or self.status_url,
         )
+        strike = self.faults.on_delivery(to)
         await self.book.write(entry)
-        self._spawn(self._deliver(entry, self.faults.on_delivery()))
+        delivery = self._spawn(self._deliver(entry, strike))
+        if strike is not None and strike.fault is Fault.EARLY_STATUS:
+            await asyncio.wait([delivery])
         return entry
 
     async def receive(self, from_: str, body: str, media: Sequence[tuple[str, str]] = ()) -> str:
-        """A phone writes; the message's sid, once the webhook has been called. `media` is pairs of address and type."""
+        """A phone writes; the message's sid, once the webhook has been called. `media` is pairs of address and type.
+
+        A message that the webhook did not take in the end is among the `untaken`.
+        """
         entry = Entry(
             sid=_sid("MM" if media else "SM"),
             direction=INBOUND,
@@ -139,25 +151,33 @@ class Lookalike:
         if self._handles_opt_out and (keyword := _own_keyword(body)):
             form["OptOutType"] = keyword
             await self._treat_keyword(from_, keyword)
-        copies = 2 if self.faults.on_inbound() is Fault.DUPLICATE else 1
+        copies = 2 if self.faults.on_inbound(from_) else 1
         # Both at once: that is when a check for duplicates has to hold.
-        await asyncio.gather(*(self._courier.post(self.webhook_url, form) for _ in range(copies)))
+        taken = await asyncio.gather(*(self._courier.post(self.webhook_url, form) for _ in range(copies)))
+        if not any(taken):
+            self.untaken.add(entry.sid)
         return entry.sid
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
 
-    async def _deliver(self, entry: Entry, fault: Fault | None, *, first_pause: float = 0.0) -> None:
+    async def _deliver(self, entry: Entry, strike: Strike | None, *, first_pause: float = 0.0) -> None:
         await asyncio.sleep(first_pause)
-        for status, code in _course(entry.status, fault):
+        fault = strike.fault if strike else None
+        for status, code in _course(entry.status, strike):
             await asyncio.sleep(self._pace)
             await self.book.move(entry.sid, status, code)
-            for _ in range(2 if fault is Fault.DUPLICATE else 1):
-                await self._report(entry, status, code)
+            if fault is Fault.SLOW_STATUS:
+                self._spawn(self._report(entry, status, code, after=_SLOW * self._pace))
+            elif fault is not Fault.LOST_STATUS:
+                for _ in range(2 if fault is Fault.DUPLICATE else 1):
+                    await self._report(entry, status, code)
 
-    async def _report(self, entry: Entry, status: str, code: int | None) -> None:
+    async def _report(self, entry: Entry, status: str, code: int | None, *, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
         form = {
             "SmsSid": entry.sid,
             "SmsStatus": status,
@@ -222,12 +242,14 @@ def _sid(prefix: str) -> str:
     return prefix + uuid.uuid4().hex
 
 
-def _course(status: str, fault: Fault | None) -> list[tuple[str, int | None]]:
+def _course(status: str, strike: Strike | None) -> list[tuple[str, int | None]]:
     """The statuses still to come, each with its error code."""
-    match fault:
-        case Fault.UNREACHABLE:
-            return [("sent", None), ("undelivered", 30003)]
-        case Fault.LATE_STATUS:
+    match strike:
+        case Strike(Fault.UNREACHABLE | Fault.UNDELIVERED, code):
+            return [("sent", None), ("undelivered", code)]
+        case Strike(Fault.OPTED_OUT_LATER, code):
+            return [("failed", code)]
+        case Strike(Fault.LATE_STATUS):
             return [("delivered", None), ("sent", None)]
         case _:
             return [("delivered", None)] if status == "sent" else [("sent", None), ("delivered", None)]

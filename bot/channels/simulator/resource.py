@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot.channels.simulator.book import INBOUND, Entry
 from bot.channels.simulator.lookalike import API_VERSION
+from bot.core.delivery import problem
 from bot.core.sms import segments
 
 
@@ -32,7 +33,7 @@ def as_json(entry: Entry, account_sid: str) -> dict[str, Any]:
         "date_updated": _rfc2822(entry.updated_at),
         "direction": entry.direction,
         "error_code": entry.error_code,
-        "error_message": "Unreachable destination handset" if entry.error_code else None,
+        "error_message": problem(entry.error_code).meaning if entry.error_code else None,
         "from": None if unassigned else entry.from_,
         "messaging_service_sid": entry.service,
         "num_media": str(entry.media),
@@ -66,6 +67,7 @@ _STATUSES: dict[int, type[web.HTTPException]] = {
     404: web.HTTPNotFound,
     429: web.HTTPTooManyRequests,
     500: web.HTTPInternalServerError,
+    503: web.HTTPServiceUnavailable,
 }
 
 

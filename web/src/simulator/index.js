@@ -80,9 +80,9 @@ const act = {
     }
   },
   async misbehave(event) {
-    const { mode, times } = form(event);
+    const { mode, times, only } = form(event);
     try {
-      await server.misbehave(mode, Number(times));
+      await server.misbehave(mode, Number(times), only ? state.phones.current : undefined);
       set({ faulted: `The next ${times === "1" ? "request" : `${times} requests`} will meet it.` });
     } catch (error) {
       set({ faulted: error.message });

@@ -16,7 +16,7 @@ export const people = async () => (await call("/simulator/people")).items;
 export const messages = async (phone) => (await call(`/simulator/messages?phone=${encodeURIComponent(phone)}`)).items;
 export const write = (from, body) => call("/simulator/messages", { from, body });
 export const finishService = (event) => call("/simulator/service-events", event);
-export const misbehave = (mode, times) => call("/simulator/faults", { mode, times });
+export const misbehave = (mode, times, phone) => call("/simulator/faults", { mode, times, phone });
 
 /** Calls `onMessage` for everything that reaches or leaves a phone, and `onBreak(true|false)` as the line falls and stands. */
 export function follow(onMessage, onBreak) {

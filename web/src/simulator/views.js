@@ -19,8 +19,11 @@ const SCENARIOS = [
   ["remade", "A dish was remade", "It came back once. The kitchen noted it."],
 ];
 const FAULTS = [
-  ["timeout", "Time out"], ["500", "Answer 500"], ["429", "Answer 429, slow down"], ["21610", "21610, opted out at the carrier"],
-  ["30003", "30003, handset unreachable"], ["late_status", "Report delivery late"], ["duplicate", "Deliver a reply twice"],
+  ["timeout", "Take it and never answer"], ["500", "Answer 500, take nothing"], ["500_after", "Take it and answer 500"],
+  ["429", "Answer 429, slow down"], ["503", "Answer 503, come back later"], ["21610", "Refuse: 21610, opted out"],
+  ["21610_later", "Take it, then report 21610"], ["30003", "Take it, then report 30003, unreachable"],
+  ["early_status", "Report before answering"], ["late_status", "Report in the wrong order"], ["slow_status", "Report late"],
+  ["lost_status", "Report nothing"], ["duplicate", "Call the webhook twice"],
 ];
 
 const initials = (name) => name.split(/\s+/).slice(0, 2).map((word) => [...word][0]).join("");
@@ -114,6 +117,7 @@ export function worldView({ phones, sites, outcome, worldProblem, faulted }, act
         <p class="small quiet">The look-alike answers the next requests as the real one sometimes does.</p>
         <div class="fields"><div class="field"><label for="mode">How</label><select class="input" id="mode" name="mode">${FAULTS.map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></div>
           <div class="field"><label for="times">How often</label><input class="input" id="times" name="times" type="number" min="1" max="20" value="1" required></div></div>
+        <label class="choice"><input type="checkbox" name="only"><span>For this phone only</span></label>
         <button class="button">Misbehave</button><p class="small" role="status">${faulted}</p>
       </form></details>
   </div>`;
