@@ -22,6 +22,7 @@ from bot.core.check_in import ContactPolicy
 from bot.core.dialogue import DialogueUnavailable, Parsed, Turn
 from bot.core.errors import Unusable
 from bot.core.hours import ContactWindow
+from bot.core.pace import Pace, pace_of
 from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
 from bot.dialogue.words import Words
@@ -29,7 +30,7 @@ from bot.edge.app import create_app
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.twilio_port import TwilioPort
-from bot.services import apology, playbooks
+from bot.services import apology, playbooks, senders
 from bot.services.ports import Channels
 from bot.services.recovery import Recovery
 from bot.services.workshop import Rules, Workshop
@@ -96,6 +97,8 @@ async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIt
     """Everything the use cases need, closed again at the end. `notify` wakes the listeners of a conversation."""
     store = await ready_store(settings)
     words = Words.load(ROOT / "domain.yml", settings.language)
+    sender = settings.twilio_sender or SIMULATED_NUMBER
+    await senders.declare(store, Medium.SMS, sender, _pace(settings), now=now())
     async with aiohttp.ClientSession() as session:
         yield Workshop(
             store=store,
@@ -108,6 +111,11 @@ async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIt
             apology=apology.load(ROOT / "data/apology"),
         )
     await store.engine.dispose()
+
+
+def _pace(settings: Settings) -> Pace:
+    """How fast texts may leave; the look-alike's imaginary carriers allow more than anybody needs."""
+    return pace_of(settings.twilio_sender, settings.twilio_segments_per_second or 1000 * settings.simulated)
 
 
 def _channels(settings: Settings, session: aiohttp.ClientSession, notify: Callable[[str], None]) -> Channels:
@@ -221,6 +229,7 @@ def lookalike(settings: Settings, session: aiohttp.ClientSession, **options: Any
         f"{settings.base_url()}/webhooks/twilio/sms#rc=3&rp=all",
         f"{settings.base_url()}/webhooks/twilio/status#rc=3&rp=all",
         session,
+        shared_key=next(iter(settings.shared_keys().items()), None),
         **options,
     )
 
@@ -228,7 +237,7 @@ def lookalike(settings: Settings, session: aiohttp.ClientSession, **options: Any
 def _twilio_port(settings: Settings) -> TwilioPort:
     token = settings.twilio_auth_token.get_secret_value()
     return TwilioPort(
-        verify=lambda url, form, headers: verify(url, form, headers, token),
+        verify=lambda url, form, headers: verify(url, form, headers, token, settings.shared_keys()),
         parse_inbound=parse_inbound,
         parse_status=parse_status,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.core.errors import Unusable
 
@@ -43,6 +44,14 @@ class Settings(BaseModel):
     twilio_account_sid: str = Field("", description="Twilio's account; empty: texts go to the simulator.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it also signs the webhooks.")
     twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
+    twilio_shared_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of accounts that sign webhooks with SHA-256, `NAME=SECRET`, separated by commas; once set, "
+        "nothing weaker is accepted.",
+    )
+    twilio_segments_per_second: float = Field(
+        0, ge=0, le=1000, description="How fast the sender may send; 0: a number 1, toll-free 3, a short code 10."
+    )
     simulator_url: str = Field(
         "", description="Where `afterword simulator` listens; empty: without an account, the edge hosts the look-alike."
     )
@@ -75,6 +84,37 @@ class Settings(BaseModel):
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
 
+    @field_validator("twilio_account_sid")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        if value and not re.fullmatch(r"AC[0-9a-fA-F]{32}", value):
+            raise ValueError("an account is AC and 32 hexadecimal digits; copy it from Twilio's console")
+        return value
+
+    @field_validator("twilio_sender")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if "," in value or " " in value.strip():
+            raise ValueError("name one sender: a number or a Messaging Service, not both")
+        if value and not re.fullmatch(r"\+[1-9]\d{6,14}|\d{3,8}|MG[0-9a-fA-F]{32}", value):
+            raise ValueError(
+                "a sender is a number such as +447700900001, a short code such as 12345, or a Messaging Service "
+                "(MG and 32 hexadecimal digits)"
+            )
+        return value
+
+    @field_validator("twilio_shared_keys")
+    @classmethod
+    def _keys(cls, value: SecretStr) -> SecretStr:
+        if any(not part.partition("=")[0].strip() or not part.partition("=")[2].strip() for part in _parts(value)):
+            raise ValueError("write each key as NAME=SECRET, separated by commas")
+        return value
+
+    def shared_keys(self) -> dict[str, str]:
+        """The secrets of Twilio's shared keys, by name."""
+        pairs = (part.partition("=") for part in _parts(self.twilio_shared_keys))
+        return {name.strip(): secret.strip() for name, _, secret in pairs}
+
     def sql_url(self) -> str:
         """The database to use, as it was written."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'afterword.sqlite').resolve()}"
@@ -87,6 +127,10 @@ class Settings(BaseModel):
     def simulated(self) -> bool:
         """Whether texts go to the simulator instead of Twilio."""
         return not self.production and not self.twilio_account_sid
+
+
+def _parts(listed: SecretStr) -> list[str]:
+    return [part for part in listed.get_secret_value().split(",") if part.strip()]
 
 
 def load(environ: Mapping[str, str] | None = None, file: Path = Path("afterword.toml"), **overrides: Any) -> Settings:

@@ -31,6 +31,21 @@ class ContactWindow:
         """Whether `at` (aware) falls inside the window on the clock of `zone`."""
         return self.opens <= at.astimezone(zone).time() < self.closes
 
+    def open_for(self, at: datetime, zone: ZoneInfo) -> timedelta:
+        """How long from `at` on the window stays open on the clock of `zone`; zero when it is closed.
+
+        Where the clock is set back or forward over the closing hour, rather too short than too long.
+        """
+        if not self.allows(at, zone):
+            return timedelta(0)
+        day = at.astimezone(zone).date()
+        closings = sorted(
+            datetime.combine(day, self.closes, tzinfo=zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+        moment = timedelta(microseconds=1)
+        ends = (end for end in closings if end > at and self.allows(end - moment, zone))
+        return next(ends, at) - at
+
     def next_allowed(self, at: datetime, zone: ZoneInfo) -> datetime:
         """The first opening (UTC) not before `at`, or `at` itself when the window allows it."""
         if self.allows(at, zone):

@@ -35,6 +35,12 @@ class Metrics:
             "afterword_service_events", "Service events reported, new or repeated.", ["outcome"], registry=self.registry
         )
         self.tasks_due = Gauge("afterword_tasks_due", "Tasks that are due and not done.", registry=self.registry)
+        self.paused = Gauge(
+            "afterword_sender_paused_seconds",
+            "How much longer a sender is held back, by the provider's error; none while it is not.",
+            ["medium", "code", "hold"],
+            registry=self.registry,
+        )
         self.listeners = Gauge("afterword_live_listeners", "Open live streams.", registry=self.registry)
         self.requests = Histogram(
             "afterword_http_request_seconds",

@@ -11,6 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bot.edge.keys import LIVE, METRICS, SHOP
 from bot.services.entities import Site
+from bot.services.senders import Notice, notices
+from bot.services.workshop import Workshop
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +21,7 @@ _PATIENCE = 5.0
 
 
 def add_operations(app: web.Application, checks: Mapping[str, Check]) -> None:
-    """`/livez`, `/readyz` (the store, the dialogue and `checks`) and `/metrics`."""
+    """`/livez`, `/readyz` (the store, the dialogue and `checks`, with notices that do not fail it) and `/metrics`."""
 
     async def ready(request: web.Request) -> web.Response:
         shop = request.config_dict[SHOP]
@@ -33,7 +35,10 @@ def add_operations(app: web.Application, checks: Mapping[str, Check]) -> None:
         results = await asyncio.gather(*(_passes(name, check) for name, check in everything.items()))
         found = dict(zip(everything, results, strict=True))
         ready = all(found.values())
-        body = {"ready": ready, "checks": {name: "ok" if passed else "failing" for name, passed in found.items()}}
+        body: dict[str, object] = {"ready": ready}
+        body["checks"] = {name: "ok" if passed else "failing" for name, passed in found.items()}
+        if found["store"] and (held := await _held_back(shop)):
+            body["notices"] = {notice.medium.value: _said(notice) for notice in held}
         return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
     app.router.add_get("/livez", _live)
@@ -43,6 +48,16 @@ def add_operations(app: web.Application, checks: Mapping[str, Check]) -> None:
 
 async def _live(request: web.Request) -> web.Response:
     return web.json_response({"alive": True}, headers={"Cache-Control": "no-store"})
+
+
+async def _held_back(shop: Workshop) -> list[Notice]:
+    """The senders that are held back: not a reason to take this process out of service, and one to look."""
+    async with shop.store(read_only=True) as tx:
+        return await notices(tx, shop.clock())
+
+
+def _said(notice: Notice) -> str:
+    return f"{notice.words}, until {notice.until.isoformat(timespec='seconds')}"
 
 
 async def _passes(name: str, check: Check) -> bool:
@@ -58,5 +73,10 @@ async def _metrics(request: web.Request) -> web.Response:
     shop, metrics = request.config_dict[SHOP], request.config_dict[METRICS]
     async with shop.store(read_only=True) as tx:
         metrics.tasks_due.set(await tx.tasks.due(shop.clock()))
+        held = await notices(tx, shop.clock())
+    metrics.paused.clear()
+    for notice in held:
+        left = (notice.until - shop.clock()).total_seconds()
+        metrics.paused.labels(notice.medium.value, notice.problem.code, notice.hold.value).set(left)
     metrics.listeners.set(request.config_dict[LIVE].listeners)
     return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -12,7 +12,8 @@ from bot.core.errors import Conflict
 from bot.edge.keys import METRICS, SETTINGS, SHOP, TWILIO
 from bot.edge.problems import Problem
 from bot.edge.security import Forbidden
-from bot.services.inbound import Received, receive_sms, record_status
+from bot.services.delivering import record_status
+from bot.services.inbound import Received, receive_sms
 
 _DONE = "<Response/>"
 _TRIES = 4

@@ -13,8 +13,9 @@ import structlog
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError, Conflict
 from bot.core.vocabulary import Medium
+from bot.services.delivering import record_status
 from bot.services.entities import Message, Task
-from bot.services.inbound import Received, receive_sms, record_status
+from bot.services.inbound import Received, receive_sms
 from bot.services.ports import Listed
 from bot.services.workshop import Workshop
 

@@ -26,6 +26,7 @@ from bot.core.vocabulary import (
 )
 from bot.services import consent, follow_up
 from bot.services.conversing import clock_words, load_thread
+from bot.services.delivering import heed
 from bot.services.demo_story import Act, Heard, Visit
 from bot.services.demo_work import AgentAtWork
 from bot.services.entities import (
@@ -46,7 +47,6 @@ from bot.services.entities import (
     new_id,
 )
 from bot.services.handoff import BOT, hand_off_in, on_the_hour
-from bot.services.inbound import heed
 from bot.services.intake import FinishedService, ServedCustomer
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.core.delivery import Hold
 from bot.core.hours import OpeningHours, parse_weekly
 from bot.core.vocabulary import (
     Author,
@@ -177,13 +178,32 @@ class Message:
 
 @dataclass(kw_only=True)
 class Delivery:
-    """One status the provider reported for one message, kept for the record."""
+    """One status the provider reported for one sending of one message (`provider_id`), kept for the record."""
 
     id: str = field(default_factory=new_id)
     message_id: str
+    provider_id: str | None = None
     status: str
     error_code: str | None = None
     at: datetime
+
+
+@dataclass(kw_only=True)
+class Sender:
+    """Our number or service on one medium: how fast it may send, what it has sent (`bot.core.pace`), and whether it is
+    paused: what `hold` names waits until `paused_until`, because of the provider's error `pause_code`."""
+
+    medium: Medium
+    name: str
+    segments_per_second: float
+    burst: int
+    busy_until: datetime
+    answers_until: datetime
+    firsts_until: datetime
+    hold: Hold = Hold.NOTHING
+    pause_code: str = ""
+    paused_at: datetime | None = None
+    paused_until: datetime | None = None
 
 
 @dataclass(kw_only=True)

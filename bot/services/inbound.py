@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.core.delivery import Remedy, advance, problem
 from bot.core.errors import Conflict
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind
 from bot.services.conversing import conversation_at
-from bot.services.entities import ContactPoint, Conversation, Delivery, Json, Message, Task
+from bot.services.entities import Conversation, Json, Message, Task
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
 
@@ -91,40 +90,3 @@ async def _keep(tx: UnitOfWork, conversation: Conversation, received: Received, 
     tx.add(message, task)
     tx.changed(f"conversation:{conversation.id}", "desk")
     return message
-
-
-async def record_status(
-    shop: Workshop, *, message_id: str | None, provider_id: str, status: str, error_code: str | None
-) -> None:
-    """Apply one delivery status, which only ever moves forward, and do what its error code asks for.
-
-    A status for a message we do not know is ignored: the provider may report on what others sent.
-    """
-    async with shop.store() as tx:
-        message = await tx.find(Message, message_id) if message_id else None
-        message = message or await tx.one(Message, provider_id=provider_id)
-        if message is None or message.direction is Direction.IN:
-            return
-        if await tx.one(Delivery, message_id=message.id, status=status) is None:
-            tx.add(Delivery(message_id=message.id, status=status, error_code=error_code, at=shop.clock()))
-        message.provider_id = message.provider_id or provider_id
-        kept = advance(message.delivery, status)
-        if kept != message.delivery:
-            message.delivery = kept or message.delivery
-            message.delivery_error = error_code or message.delivery_error
-            tx.changed(f"conversation:{message.conversation_id}", "desk")
-        await heed(tx, message, error_code, shop.clock())
-        await tx.commit()
-
-
-async def heed(tx: UnitOfWork, message: Message, error_code: str | None, now: datetime) -> None:
-    """Do to the contact point what a provider's error code asks: suppress it, or mark it invalid."""
-    if not error_code:
-        return
-    remedy = problem(error_code).remedy
-    conversation = await tx.get(Conversation, message.conversation_id)
-    point = await tx.get(ContactPoint, conversation.contact_point_id)
-    if remedy is Remedy.SUPPRESS:
-        point.opted_out_at = point.opted_out_at or now
-    elif remedy is Remedy.MARK_INVALID:
-        point.invalid_since = point.invalid_since or now

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import datetime, timedelta
 
-from bot.core.delivery import advance
+from bot.core.delivery import Remedy, advance, wait_before_retry
 from bot.core.errors import ChannelError
+from bot.core.sms import segments
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
 from bot.services.conversing import SENDING, Thread, load_turn
+from bot.services.delivering import heed, is_over
 from bot.services.entities import Message, Task
-from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
 from bot.services.reconciling import UNCONFIRMED, leave_open, reconcile
+from bot.services.senders import Room, find_room
 from bot.services.workshop import Workshop
 
 WITHHELD = "withheld"
 """The delivery of a message that was held back by us; `delivery_error` says why."""
 _MOST_TRIES = 12
+_LEAST_VALIDITY = timedelta(minutes=1)
+"""What is left of the customer's day must be at least this much, for a question to arrive in it."""
 
 
 async def send_message(shop: Workshop, task: Task) -> None:
@@ -46,11 +51,8 @@ async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, 
         await _settle(tx, task, message, WITHHELD, reason)
     elif opens := _quiet_until(shop, message, thread):
         await _defer(tx, task, message, at=opens)
-    else:
-        if message.delivery != SENDING:
-            message.delivery = SENDING
-            await tx.commit()
-        return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+    elif await _has_room(shop, tx, task, message, thread):
+        return _outbound(shop, message, thread)
     return None
 
 
@@ -86,14 +88,61 @@ def _writes_first(message: Message) -> bool:
 
 
 def _quiet_until(shop: Workshop, message: Message, thread: Thread) -> datetime | None:
-    """When the customer's quiet hours end, if they have begun since this was written and it is not an answer."""
+    """When the customer's quiet hours end, if they have begun since this was written and it is not an answer.
+
+    What could not be delivered before they begin is too late as well.
+    """
+    if not _writes_first(message):
+        return None
     now, zone, window = shop.clock(), thread.zone(), shop.rules.contact.window
-    return window.next_allowed(now, zone) if _writes_first(message) and not window.allows(now, zone) else None
+    left = window.open_for(now, zone)
+    return window.next_allowed(now + left, zone) if left < _LEAST_VALIDITY else None
+
+
+def _outbound(shop: Workshop, message: Message, thread: Thread) -> Outbound:
+    """What the channel is handed; what we write first is to expire before quiet hours begin."""
+    valid = shop.rules.contact.window.open_for(shop.clock(), thread.zone()) if _writes_first(message) else None
+    return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text, valid)
+
+
+async def _has_room(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> bool:
+    """Whether the sender may send it now, which is then counted and marked; else when to come back is recorded."""
+    begun, message.delivery = message.delivery == SENDING, SENDING
+    room = await _room(shop, tx, task, message, thread)
+    if room.at is not None:
+        await _wait(tx, task, message, room, at=room.at)
+    elif room.counted or not begun:
+        # That it is being sent must outlive a power cut; that it was counted need not.
+        await tx.commit(durable=not begun)
+    return room.at is None
+
+
+async def _room(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> Room:
+    first, now = _writes_first(message), shop.clock()
+    if first and not task.payload.get("deferred") and await tx.tasks.is_locked(_later(message), besides=task.id):
+        return Room(at=now)  # behind what was deferred before it
+    medium, placed = thread.conversation.medium, bool(task.payload.get("placed"))
+    return await find_room(tx, medium, segments=segments(message.text), first=first, placed=placed, now=now)
+
+
+async def _wait(tx: UnitOfWork, task: Task, message: Message, room: Room, *, at: datetime) -> None:
+    """Come back when there is room: an answer keeps its turn in the conversation, a question makes way for answers."""
+    message.delivery, message.delivery_error = "queued", room.code or message.delivery_error
+    if _writes_first(message) and not task.payload.get("deferred"):
+        return await _defer(tx, task, message, at=at, placed=room.counted)
+    if room.code:
+        tx.changed(f"conversation:{message.conversation_id}")
+    await tx.tasks.postpone(task, at=at, placed=True)
+    await tx.commit()
+
+
+def _later(message: Message) -> str:
+    return f"later:{message.conversation_id}"
 
 
 async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
-    """Why what was deferred to the morning has lost its point, or `""`."""
-    if not task.payload.get("deferred"):
+    """Why what was deferred has lost its point, or `""`; a person's words never do."""
+    if not task.payload.get("deferred") or message.kind is MessageKind.AGENT:
         return ""
     heard = await tx.all(
         Message, conversation_id=message.conversation_id, direction=Direction.IN, order_by="position", descending=True
@@ -101,12 +150,12 @@ async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
     return "the customer wrote first" if heard and heard[0].position > message.position else ""
 
 
-async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) -> None:
+async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime, placed: bool = False) -> None:
     """Come back at `at`, under a lock of its own: answers to what the customer writes until then must not wait."""
     later = Task(
         kind=task.kind,
-        payload={**task.payload, "deferred": True},
-        lock=f"later:{message.conversation_id}",
+        payload={**task.payload, "deferred": True, "placed": placed},
+        lock=_later(message),
         key=f"send:{message.id}:{at.isoformat()}",
         due_at=at,
         created_at=task.created_at,
@@ -119,10 +168,14 @@ async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) 
 async def _accepted(shop: Workshop, task: Task, message_id: str, accepted: Accepted) -> None:
     async with shop.store() as tx:
         message = await tx.get(Message, message_id)
-        message.provider_id = accepted.provider_id
-        # A callback may have been faster than the answer to our own request.
-        current = message.delivery if message.delivery not in ("queued", SENDING) else None
-        message.delivery = advance(current, accepted.status) or message.delivery
+        # A callback may have been faster than the answer to our own request, and may even have ended this sending.
+        if message.delivery == SENDING or not await is_over(tx, message.id, accepted.provider_id):
+            current = message.delivery if message.delivery not in ("queued", SENDING) else None
+            message.provider_id, message.delivery_error = (
+                accepted.provider_id,
+                message.delivery_error if current else None,
+            )
+            message.delivery = advance(current, accepted.status) or message.delivery
         await _finish(tx, task, message)
 
 
@@ -130,22 +183,30 @@ async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelEr
     now = shop.clock()
     async with shop.store() as tx:
         message = await tx.get(Message, message_id)
-        await heed(tx, message, error.code, now)
+        found = await heed(tx, message, error.code, now, retry_after=error.retry_after)
+        rest = wait_before_retry(task.attempts, error.retry_after, spread=_spread(message))
         if error.ambiguous:
             if message.delivery == SENDING:
-                return await leave_open(shop, tx, task, message, str(error))
+                not_before = rest if error.retry_after is not None else timedelta(0)
+                return await leave_open(shop, tx, task, message, str(error), not_before=not_before)
             return await _finish(tx, task, message)
-        if error.permanent or task.attempts >= _MOST_TRIES:
+        hopeless = error.permanent and not found.sends_again
+        if hopeless or task.attempts >= _MOST_TRIES:
             message.delivery, message.delivery_error = "failed", error.code or str(error)
             return await _finish(tx, task, message)
-        message.delivery = "queued"
-        tx.changed(f"conversation:{message.conversation_id}")
-        await tx.tasks.retry(task, at=_again_at(now, task.attempts, error.retry_after), error=str(error))
+        message.delivery, message.delivery_error = "queued", error.code if found.alerts else None
+        tx.changed(f"conversation:{message.conversation_id}", "desk")
+        again = now + max(rest, found.wait or timedelta(0))
+        if found.remedy is Remedy.PAUSE_ACCOUNT:
+            await tx.tasks.postpone(task, at=again)
+        else:
+            await tx.tasks.retry(task, at=again, error=str(error))
         await tx.commit()
 
 
-def _again_at(now: datetime, attempts: int, retry_after: float | None) -> datetime:
-    return now + timedelta(seconds=retry_after if retry_after is not None else min(300, 2**attempts))
+def _spread(message: Message) -> float:
+    """A number in [0, 1) of the message's own: the same at every try and on every machine."""
+    return zlib.crc32(message.id.encode()) / 2**32
 
 
 async def _settle(tx: UnitOfWork, task: Task, message: Message, delivery: str, reason: str) -> None:

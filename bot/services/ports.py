@@ -18,6 +18,7 @@ from bot.services.entities import (
     Customer,
     Json,
     Message,
+    Sender,
     ServiceEvent,
     Site,
     Task,
@@ -28,12 +29,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One text to hand to a channel."""
+    """One text to hand to a channel. `valid_for`: how long the provider may take to send it, where that matters."""
 
     message_id: str
     conversation_id: str
     to: str
     text: str
+    valid_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,8 @@ class Tasks(Protocol):
         """It will never succeed; keep it for a person to look at."""
         ...
 
-    async def postpone(self, task: Task, *, at: datetime) -> None:
-        """Not now: due again at `at`, without counting an attempt."""
+    async def postpone(self, task: Task, *, at: datetime, **noted: Any) -> None:
+        """Not now: due again at `at`, without counting an attempt; what is `noted` joins its payload."""
         ...
 
     async def repeat(self, task: Task, *, at: datetime, payload: Json) -> None:
@@ -183,6 +185,10 @@ class Tasks(Protocol):
 
     async def cancel(self, key: str) -> bool:
         """Take back a task that has not begun; whether there was one."""
+        ...
+
+    async def is_locked(self, lock: str, *, besides: int | None) -> bool:
+        """Whether an unfinished task holds or waits for a lock, other than the one with this number."""
         ...
 
     async def any_due(self, now: datetime) -> bool:
@@ -263,6 +269,14 @@ class Ledger(Protocol):
         ...
 
 
+class Senders(Protocol):
+    """Our numbers and services, whose meters every worker shares."""
+
+    async def hold(self, medium: Medium) -> Sender | None:
+        """The sender of a medium, nobody else's until this transaction ends; None for a medium without a pace."""
+        ...
+
+
 class Leftovers(Protocol):
     """What has done its service and says nothing about anybody's recovery."""
 
@@ -297,6 +311,11 @@ class UnitOfWork(Protocol):
     @property
     def leftovers(self) -> Leftovers:
         """What may be forgotten."""
+        ...
+
+    @property
+    def senders(self) -> Senders:
+        """Our numbers and services."""
         ...
 
     @property
@@ -352,8 +371,11 @@ class UnitOfWork(Protocol):
         """Send what is pending to the database, so that identifiers and constraints are settled now."""
         ...
 
-    async def commit(self) -> None:
-        """Make it so. Raises Conflict when someone else changed the same thing first."""
+    async def commit(self, *, durable: bool = True) -> None:
+        """Make it so. Raises Conflict when someone else changed the same thing first.
+
+        What need not survive a power cut is committed without waiting for the disk: `durable=False`.
+        """
         ...
 
 

@@ -8,13 +8,12 @@ is the same task, so what was written after it waits, and the customer reads the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.core.delivery import advance
 from bot.core.errors import ChannelError
 from bot.services.conversing import load_turn
+from bot.services.delivering import apply_status
 from bot.services.entities import Delivery, Message, Task
-from bot.services.inbound import heed
 from bot.services.ports import SentMessage, UnitOfWork
 from bot.services.workshop import Workshop
 
@@ -24,8 +23,16 @@ _LOOKS = 6
 """How often the provider's list is looked at before what is not on it counts as never taken."""
 
 
-async def leave_open(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, reason: str) -> None:
-    """Mark a message as perhaps sent, and come back to its task to ask."""
+async def leave_open(
+    shop: Workshop,
+    tx: UnitOfWork,
+    task: Task,
+    message: Message,
+    reason: str,
+    *,
+    not_before: timedelta = timedelta(0),
+) -> None:
+    """Mark a message as perhaps sent, and come back to its task to ask, when the provider wants to be asked again."""
     now = shop.clock()
     message.delivery, message.delivery_error = UNCONFIRMED, reason
     noted = await tx.one(Delivery, message_id=message.id, status=UNCONFIRMED)
@@ -34,7 +41,7 @@ async def leave_open(shop: Workshop, tx: UnitOfWork, task: Task, message: Messag
     else:
         noted.at = now
     tx.changed(f"conversation:{message.conversation_id}", "desk")
-    await tx.tasks.postpone(task, at=now + shop.rules.listed_within / _LOOKS)
+    await tx.tasks.postpone(task, at=now + max(shop.rules.listed_within / _LOOKS, not_before))
     await tx.commit()
 
 
@@ -57,7 +64,9 @@ async def reconcile(shop: Workshop, task: Task, message_id: str) -> None:
             return await tx.commit()
         found = await _found(tx, message, taken)
         if found is not None:
-            await _adopt(tx, message, found, now)
+            # The provider took it: its status there is a report like any other.
+            code = found.error_code
+            await apply_status(tx, shop.rules, message, found.provider_id, found.status, code, now=now)
             await tx.tasks.finish(task)
         elif not asked or now - await _open_since(tx, message) < shop.rules.listed_within:
             await tx.tasks.postpone(task, at=now + shop.rules.listed_within / _LOOKS)
@@ -72,19 +81,19 @@ async def reconcile(shop: Workshop, task: Task, message_id: str) -> None:
 async def _found(tx: UnitOfWork, message: Message, taken: Sequence[SentMessage]) -> SentMessage | None:
     """The provider's record of this message: the same words, and not known to be another message of ours."""
     for sent in taken:
-        if sent.text.strip() == message.text.strip() and await tx.one(Message, provider_id=sent.provider_id) is None:
+        if sent.text.strip() == message.text.strip() and not await _is_known(tx, sent.provider_id):
             return sent
     return None
+
+
+async def _is_known(tx: UnitOfWork, provider_id: str) -> bool:
+    """Whether it is another message of ours, or an earlier sending of this one."""
+    return (
+        await tx.one(Message, provider_id=provider_id) is not None
+        or await tx.one(Delivery, provider_id=provider_id) is not None
+    )
 
 
 async def _open_since(tx: UnitOfWork, message: Message) -> datetime:
     noted = await tx.one(Delivery, message_id=message.id, status=UNCONFIRMED)
     return noted.at if noted else message.at
-
-
-async def _adopt(tx: UnitOfWork, message: Message, sent: SentMessage, now: datetime) -> None:
-    message.provider_id = sent.provider_id
-    message.delivery = advance(None, sent.status) or message.delivery
-    message.delivery_error = sent.error_code
-    await heed(tx, message, sent.error_code, now)
-    tx.changed(f"conversation:{message.conversation_id}", "desk")

@@ -71,9 +71,10 @@ class TaskRepository:
         """It will never succeed; keep it for a person to look at."""
         await self._settle(task, state="failed", last_error=error[:500])
 
-    async def postpone(self, task: Task, *, at: datetime) -> None:
-        """Not now: due again at `at`, without counting an attempt."""
-        await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1)
+    async def postpone(self, task: Task, *, at: datetime, **noted: Any) -> None:
+        """Not now: due again at `at`, without counting an attempt; what is `noted` joins its payload."""
+        payload = {**task.payload, **noted}
+        await self._settle(task, state="todo", due_at=at, attempts=task.attempts - 1, payload=payload)
 
     async def repeat(self, task: Task, *, at: datetime, payload: Json) -> None:
         """The work is done and begins anew at `at`."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import class_mapper
 
-from bot.services.entities import CheckIn, ContactPoint, Conversation, Customer, Message, ServiceEvent, Site
+from bot.services.entities import CheckIn, ContactPoint, Conversation, Customer, Message, Sender, ServiceEvent, Site
 from bot.store import tables as t
 
 MANY = (tuple, list, set, frozenset)
@@ -78,6 +78,14 @@ def thread_of_message() -> Select[Any]:
         Message, Conversation, t.conversations.c.id == t.messages.c.conversation_id
     )
     return _with_thread(query).where(t.messages.c.id == bindparam("id"))
+
+
+@cache
+def sender_held() -> Select[Any]:
+    """The sender of the medium `key`, locked and as it is now."""
+    medium = t.senders.c.medium
+    query = select(Sender).where(medium == bindparam("key", type_=medium.type))
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def _with_thread(query: Select[Any]) -> Select[Any]:

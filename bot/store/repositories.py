@@ -15,11 +15,11 @@ from sqlalchemy.orm.util import identity_key
 
 from bot.core.cases import LIVE
 from bot.core.errors import NotFound
-from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdict
-from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent
+from bot.core.vocabulary import CaseState, CheckInState, Direction, Medium, Owner, Verdict
+from bot.services.entities import Case, CheckIn, Conversation, Message, Sender, ServiceEvent
 from bot.services.ports import CasePage, EventPage, Hint, ThreadParts
 from bot.store import tables as t
-from bot.store.lookups import thread_of_conversation, thread_of_message
+from bot.store.lookups import sender_held, thread_of_conversation, thread_of_message
 from bot.store.tables import Instant
 
 
@@ -119,6 +119,17 @@ class ConversationRepository:
         )
         check_ins = (await self._session.scalars(query)).all()
         return len(check_ins), sum(check_in.state is CheckInState.ANSWERED for check_in in check_ins)
+
+
+class SenderRepository:
+    """See `bot.services.ports.Senders`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def hold(self, medium: Medium) -> Sender | None:
+        """The sender of a medium, nobody else's until this transaction ends; None for a medium without a pace."""
+        return (await self._session.scalars(sender_held(), {"key": medium})).first()
 
 
 class ChangeRepository:

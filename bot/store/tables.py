@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import registry
 
 from bot.core import vocabulary as v
+from bot.core.delivery import Hold
 from bot.services import entities as e
 
 NAMING = {
@@ -231,10 +232,27 @@ deliveries = Table(
     metadata,
     _id(),
     _ref("message_id", "messages.id"),
+    Column("provider_id", String(64)),
     Column("status", String(20), nullable=False),
     Column("error_code", String(20)),
     _at("at"),
-    UniqueConstraint("message_id", "status"),
+    UniqueConstraint("message_id", "provider_id", "status"),
+    Index("ix_deliveries_provider_id", "provider_id"),
+)
+senders = Table(
+    "senders",
+    metadata,
+    Column("medium", Coded(v.Medium), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("segments_per_second", Float, nullable=False),
+    Column("burst", Integer, nullable=False),
+    _at("busy_until"),
+    _at("answers_until"),
+    _at("firsts_until"),
+    _coded("hold", Hold),
+    Column("pause_code", String(20), nullable=False),
+    _at("paused_at", nullable=True),
+    _at("paused_until", nullable=True),
 )
 assessments = Table(
     "assessments",
@@ -479,6 +497,7 @@ _MAPPED: list[tuple[type[Any], Table]] = [
     (e.CheckIn, check_ins),
     (e.Message, messages),
     (e.Delivery, deliveries),
+    (e.Sender, senders),
     (e.AssessmentRecord, assessments),
     (e.VerdictLabel, verdict_labels),
     (e.SiteCalibration, site_calibrations),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
@@ -26,6 +26,7 @@ from bot.store.repositories import (
     ConversationRepository,
     LedgerRepository,
     LeftoverRepository,
+    SenderRepository,
 )
 from bot.store.tables import changes, map_entities
 
@@ -54,6 +55,9 @@ def async_url(url: str) -> str:
     if url.startswith("sqlite://"):
         return "sqlite+aiosqlite://" + url.removeprefix("sqlite://")
     return url
+
+
+_WITHOUT_THE_DISK = text("SET LOCAL synchronous_commit TO off")
 
 
 class _Turn:
@@ -146,6 +150,7 @@ class SqlUnitOfWork:
         self.changes = ChangeRepository(session)
         self.ledger = LedgerRepository(session)
         self.leftovers = LeftoverRepository(session)
+        self.senders = SenderRepository(session)
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""
@@ -205,9 +210,14 @@ class SqlUnitOfWork:
         except (StaleDataError, IntegrityError) as error:
             raise Conflict("someone else changed this first; look again") from error
 
-    async def commit(self) -> None:
-        """Make it so. Raises Conflict when someone else changed the same thing first."""
+    async def commit(self, *, durable: bool = True) -> None:
+        """Make it so. Raises Conflict when someone else changed the same thing first.
+
+        What need not survive a power cut is committed without waiting for the disk: `durable=False`.
+        """
         try:
+            if not durable and self._group is None:
+                await self.session.execute(_WITHOUT_THE_DISK)
             for task in self._tasks:
                 await self._begin(task)
             if self._topics:
@@ -222,7 +232,7 @@ class SqlUnitOfWork:
             # Whoever works on them commits after us, and so makes our commit durable with its own.
             self._worker.take(self._begun, more=bool(self._left))
         self._tasks, self._begun, self._left, self._topics = [], [], [], {}
-        if self._group is not None:
+        if durable and self._group is not None:
             await self._group.reached()
 
     async def _begin(self, task: Task) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -199,12 +200,43 @@ async def test_every_answer_has_one_meaning(
     assert seen == ["POST"]
 
 
-async def test_retry_after_in_another_form_is_left_alone() -> None:
-    """A date in Retry-After does not break anything."""
-    async with a_server_that_answers(429, "", **{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}) as (channel, _):
+ANSWERED = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("wish", "seconds"),
+    [
+        ("17", 17.0),
+        ("0", 0.0),
+        ("2.5", 2.5),
+        (" 30 ", 30.0),
+        ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wed, 21 Oct 2026 07:29:30 -0000", 90.0),
+        ("Wed, 21 Oct 2026 07:20:00 GMT", 0.0),
+        ("-5", None),
+        ("soon", None),
+        ("٣", None),
+        ("", None),
+    ],
+)
+async def test_the_time_to_wait_is_read_in_both_forms(status: int, wish: str, seconds: float | None) -> None:
+    """Seconds, or a date, which counts from the date of the answer itself: our clock may be wrong."""
+    async with a_server_that_answers(status, "", **{"Retry-After": wish, "Date": ANSWERED}) as (channel, _):
         error = await failure(channel)
 
-    assert error.retry_after is None
+    assert error.retry_after == seconds
+    assert error.ambiguous == (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("left", "asked"), [(None, 900), (timedelta(hours=9), 900), (timedelta(minutes=5), 300), (timedelta(0), 1)]
+)
+async def test_a_question_expires_before_the_customers_night(town: Town, left: timedelta | None, asked: int) -> None:
+    """Twilio may queue it for a quarter of an hour, and no longer than the customer's day lasts."""
+    await town.channel().send(replace(outbound(), valid_for=left))
+
+    assert parse_qs(town.posts[0].body.decode())["ValidityPeriod"] == [str(asked)]
 
 
 async def test_a_connection_cut_in_the_middle_is_ambiguous(town: Town) -> None:

@@ -89,14 +89,57 @@ def test_repeated_fields_are_signed_too() -> None:
     assert verify(URL, form, signed(signature), TOKEN)
 
 
-def test_a_shared_key_signs_with_sha_256() -> None:
-    """Newer accounts name a key and an algorithm in a header; the key's secret is ours to know."""
-    settings = {"X_Twilio_Webhooks_Signature_Settings": "key=webhooks_sharedkey_1, algorithm=HMAC_SHA256"}
-    headers = signed(sign(URL, PARAMS, "shared", "HMAC_SHA256"), **settings)
+KEYS = {"webhooks_sharedkey_1": "shared", "webhooks_sharedkey_2": "next"}
 
-    assert verify(URL, PARAMS, headers, TOKEN, {"webhooks_sharedkey_1": "shared"})
-    assert not verify(URL, PARAMS, headers, TOKEN, {"webhooks_sharedkey_2": "shared"})
-    assert not verify(URL, PARAMS, headers, TOKEN)
+
+def with_key(
+    name: str = "webhooks_sharedkey_1", secret: str = "shared", algorithm: str = "HMAC_SHA256"
+) -> CIMultiDict[str]:
+    """A request signed with a shared key, the header as Twilio writes it."""
+    settings = {"X_Twilio_Webhooks_Signature_Settings": f"key={name},algorithm={algorithm}"}
+    return signed(sign(URL, PARAMS, secret, "HMAC_SHA256"), **settings)
+
+
+def test_a_shared_key_signs_with_sha_256() -> None:
+    """Newer accounts name a key and an algorithm in a header; the key's secret is ours to know. Two while rotating."""
+    assert verify(URL, PARAMS, with_key(), TOKEN, KEYS)
+    assert verify(URL, PARAMS, with_key("webhooks_sharedkey_2", "next"), TOKEN, KEYS)
+    assert not verify(URL, {**PARAMS, "Digits": "1"}, with_key(), TOKEN, KEYS)
+    assert not verify(URL, PARAMS, with_key(), TOKEN)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        signed(PUBLISHED),
+        signed(PUBLISHED, X_Twilio_Webhooks_Signature_Settings="key=webhooks_sharedkey_1,algorithm=HMAC_SHA1"),
+        signed(PUBLISHED, X_Twilio_Webhooks_Signature_Settings=""),
+        signed(sign(URL, PARAMS, "shared"), X_Twilio_Webhooks_Signature_Settings="key=webhooks_sharedkey_1"),
+        signed(sign(URL, PARAMS, TOKEN, "HMAC_SHA256"), X_Twilio_Webhooks_Signature_Settings="algorithm=HMAC_SHA256"),
+        with_key("webhooks_sharedkey_3"),
+        with_key("", "shared"),
+        with_key("webhooks_sharedkey_2", "shared"),
+        with_key(algorithm="HMAC_SHA512"),
+        CIMultiDict({"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}),
+        CIMultiDict(),
+    ],
+    ids=[
+        "the old signature",
+        "the header asks for SHA-1",
+        "an empty header",
+        "the key without an algorithm",
+        "the token instead of a key",
+        "an unknown key",
+        "no key",
+        "another key's secret",
+        "another algorithm",
+        "no signature",
+        "nothing at all",
+    ],
+)
+def test_an_account_with_shared_keys_accepts_nothing_weaker(headers: CIMultiDict[str]) -> None:
+    """Whoever knows the old token, or asks for the old algorithm, is not Twilio."""
+    assert not verify(URL, PARAMS, headers, TOKEN, KEYS)
 
 
 def test_sha_256_with_the_account_token() -> None:

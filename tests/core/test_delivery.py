@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.delivery import RANK, UNDELIVERED, Remedy, advance, is_final, problem, rank
+from bot.core.delivery import (
+    RANK,
+    UNDELIVERED,
+    Remedy,
+    advance,
+    is_final,
+    problem,
+    problems,
+    rank,
+    wait_before_retry,
+)
 
 STATUSES = st.sampled_from(sorted(RANK))
 REPORTS = st.lists(STATUSES | st.sampled_from(["", "receiving", "something-new"]))
@@ -92,6 +102,27 @@ def test_what_hurts_more_than_one_message_alerts() -> None:
     assert problem("63038").alerts
     assert problem("63038").wait == timedelta(hours=24)
     assert not problem("30003").alerts
+
+
+@given(st.integers(0, 30), st.floats(0, 0.999), st.none() | st.floats(0, 1e12))
+def test_the_wait_before_a_retry(attempts: int, spread: float, retry_after: float | None) -> None:
+    """The provider's wish is never undercut and believed for an hour; ours doubles up to five minutes; a tenth more."""
+    wait = wait_before_retry(attempts, retry_after, spread=spread)
+
+    if retry_after is not None:
+        wish = min(retry_after, 3600)
+    else:
+        wish = min(300, 2**attempts)
+    assert wish - 1e-3 <= wait.total_seconds() <= wish * 1.1 + 1e-3
+    assert wait == wait_before_retry(attempts, retry_after, spread=spread)
+
+
+def test_every_problem_says_what_it_means_and_what_to_do() -> None:
+    """In words an agent can use; what holds others back says for how long."""
+    for found in problems():
+        assert found.meaning[0].islower()
+        assert found.advice.endswith(".")
+        assert not found.alerts or found.wait
 
 
 def test_an_unknown_code_is_kept() -> None:

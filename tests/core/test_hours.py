@@ -210,3 +210,26 @@ def test_a_bar_is_open_past_midnight() -> None:
     assert bar.after_working(utc(2026, 1, 10, 23), timedelta(hours=1)) == utc(2026, 1, 11)
     assert eve.is_open(utc(2026, 1, 10, 1))
     assert not eve.is_open(utc(2026, 1, 10, 19))
+
+
+@given(windows(), places_in_time(), st.integers(0, 99))
+def test_a_window_is_open_for_as_long_as_it_says(
+    window: ContactWindow, place: tuple[ZoneInfo, datetime], percent: int
+) -> None:
+    """At every instant of the time it is open for, whatever the clocks do meanwhile; never for a whole day and more."""
+    zone, at = place
+
+    left = window.open_for(at, zone)
+
+    if left:
+        assert window.allows(at + left * percent / 100, zone)
+        assert left <= timedelta(hours=25)
+
+
+def test_how_long_the_customers_day_lasts() -> None:
+    """Until the closing hour on their own clock."""
+    window = ContactWindow()
+
+    assert window.open_for(utc(2026, 3, 4, 12), LONDON) == timedelta(hours=8)
+    assert window.open_for(utc(2026, 7, 4, 12), LONDON) == timedelta(hours=7)
+    assert window.open_for(utc(2026, 3, 4, 20), LONDON) == timedelta(0)

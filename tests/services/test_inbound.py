@@ -6,8 +6,9 @@ import asyncio
 
 from bot.core.errors import Conflict
 from bot.core.vocabulary import Medium
+from bot.services.delivering import record_status
 from bot.services.entities import Change, Conversation, Message, Task
-from bot.services.inbound import Received, receive_sms, receive_webchat, record_status
+from bot.services.inbound import Received, receive_sms, receive_webchat
 from bot.services.intake import receive_service_event
 from tests.services.house import PHONE, House, lunch
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import CheckInState, Verdict
+from bot.services.delivering import record_status
 from bot.services.entities import CheckIn, Consent, ContactPoint, Message, ServiceEvent, Task
-from bot.services.inbound import record_status
 from bot.services.intake import receive_service_event
 from bot.work.loop import Worker
 from tests.services.house import House, lunch
@@ -51,7 +51,7 @@ async def test_what_waits_in_the_outbox_is_withheld_and_the_confirmation_is_not(
     house.sms.fails_with = [ChannelError("busy", retry_after=30)]
     await house.writes("hello")
     await house.writes("STOP")
-    house.later(seconds=30)
+    house.later(seconds=33)
     await house.worker.drain()
 
     assert await house.outbox() == [("How was everything?", "withheld"), ("utter_opt_out[en]", "queued")]

@@ -67,7 +67,9 @@ async def _write(request: web.Request) -> web.Response:
     twilio = request.app[LOOKALIKE]
     sid = await twilio.receive(from_, text, _media(body.get("media", [])))
     entry = await twilio.book.find(sid)
-    return web.json_response({**(_item(entry) if entry else {"sid": sid}), "taken": sid not in twilio.untaken}, status=201)
+    return web.json_response(
+        {**(_item(entry) if entry else {"sid": sid}), "taken": sid not in twilio.untaken}, status=201
+    )
 
 
 def _media(given: object) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ it left, try again; refused, give up; anything else is ambiguous, and only a sta
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -31,8 +31,9 @@ _FAILURES = (TwilioException, aiohttp.ClientError, TimeoutError, OSError, ValueE
 class TwilioChannel:
     """Fulfils the `Channel` port with Twilio's own client.
 
-    `sender` is a phone number, a short code, or a messaging service (`MG…`). `status_callback_url` is our public
-    address for status callbacks, a fragment such as `#rc=3&rp=all` included. The session belongs to the caller.
+    `sender` is a phone number, a short code, or a messaging service (`MG…`): one of them, never two.
+    `status_callback_url` is our public address for status callbacks, a fragment such as `#rc=3&rp=all` included. The
+    session belongs to the caller.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class TwilioChannel:
                 to=outbound.to,
                 body=outbound.text,
                 status_callback=_with_message_id(self._callback, outbound.message_id),
-                validity_period=self._validity,
+                validity_period=_validity(self._validity, outbound.valid_for),
                 **self._from,
             )
         except _FAILURES as error:
@@ -138,6 +139,11 @@ def _sent_message(record: object, created: datetime) -> SentMessage:
         error_code=str(code) if code else None,
         created_at=created,
     )
+
+
+def _validity(usual: int, valid_for: timedelta | None) -> int:
+    """Seconds Twilio may take: the usual, or less when the customer's day ends before."""
+    return usual if valid_for is None else max(1, min(usual, int(valid_for.total_seconds())))
 
 
 def _with_message_id(callback: str, message_id: str) -> str:

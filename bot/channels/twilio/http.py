@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -102,8 +104,13 @@ def _code(text: str, status: int) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait. Twilio sends a number; a date would be the other form HTTP allows and is not worth a clock."""
+    """Seconds to wait, from a number or from a date; a date counts from the answer's own, so our clock has no say."""
+    wish = headers.get("Retry-After", "").strip()
+    if wish.isascii() and wish.replace(".", "", 1).isdecimal():
+        return float(wish)
     try:
-        return max(0.0, float(headers.get("Retry-After", "")))
+        until, answered = parsedate_to_datetime(wish), parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
         return None
+    aware = [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (until, answered)]
+    return max(0.0, (aware[0] - aware[1]).total_seconds())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from twilio.request_validator import (  # type: ignore[import-untyped]
+    HMAC_SHA256,
     SIGNATURE_HEADER,
     SIGNATURE_SETTINGS_HEADER,
     RequestValidator,
@@ -33,16 +34,18 @@ def verify(
     """Whether `headers` carry a signature of `url` and `params` by our account. No signature is a wrong signature.
 
     `url` is the exact public address, without a fragment; `params` the posted form (a multidict is welcome), untrimmed;
-    `headers` must be blind to case. Accounts that sign with shared keys (SHA-256) name the key in a header of its own:
-    `shared_keys` maps the names of keys to their secrets.
+    `headers` must be blind to case. `shared_keys` maps the names of the account's shared keys to their secrets: where
+    there are any, only SHA-256 with one of them counts, as the header says which; whoever asks for less is refused.
     """
     signature = headers.get(SIGNATURE_HEADER)
-    if not signature or not auth_token:
-        return False
     settings = headers.get(SIGNATURE_SETTINGS_HEADER)
-    secret = (shared_keys or {}).get(_key_name(settings), auth_token)
-    validator = RequestValidator(secret)
-    return bool(validator.validate(url, params, signature, get_signature_algorithm(settings)))
+    algorithm = get_signature_algorithm(settings)
+    if shared_keys and algorithm != HMAC_SHA256:
+        return False
+    secret = shared_keys.get(_key_name(settings)) if shared_keys else auth_token
+    if not signature or not secret:
+        return False
+    return bool(RequestValidator(secret).validate(url, params, signature, algorithm))
 
 
 def _key_name(settings: str | None) -> str:

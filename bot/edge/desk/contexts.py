@@ -17,6 +17,7 @@ from bot.services.entities import Agent, AssessmentRecord, Case, Conversation, J
 from bot.services.ledger import silence_ledger
 from bot.services.ports import UnitOfWork
 from bot.services.queue import View, queue
+from bot.services.senders import notices
 from bot.services.workshop import Workshop
 
 Shown = tuple[dict[str, Any], ZoneInfo]
@@ -42,6 +43,7 @@ async def queue_context(
         found = await queue(tx, view, agent_id=agent.id, now=shop.clock(), site_id=site_id, cursor=after)
         context = {
             "here": "/desk",
+            "notices": await notices(tx, shop.clock()),
             "queue": found.cases,
             "counts": found.counts,
             "next": found.next,
@@ -66,6 +68,7 @@ async def case_context(shop: Workshop, agent: Agent, case_id: str) -> Shown:
         opted_out = await _opted_out(tx, case)
         context = {
             "here": "",
+            "notices": await notices(tx, shop.clock()),
             "case": case,
             "mine": mine,
             "can_reply": not opted_out and (mine or case["state"] != "claimed"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from bot.core.delivery import UNDELIVERED, problem
 
 # `{}` stands for the evidence. Signals not listed here are shown under their own name, so that none is ever hidden.
 _SIGNALS = {
@@ -80,6 +83,8 @@ _NAMES = {
         "read": "read",
         "failed": "not delivered",
         "undelivered": "not delivered",
+        "canceled": "not delivered",
+        "unconfirmed": "perhaps sent",
         "withheld": "held back",
         "received": "",
     },
@@ -141,3 +146,23 @@ def signal_words(signal: Mapping[str, Any]) -> str:
     if "{}" in pattern and not evidence:
         return pattern.split(":")[0]
     return pattern.replace("{}", evidence)
+
+
+def explained(reason: str, delivery: str) -> str:
+    """Why a message is where it is, and what to do: from the provider's code, or in the words it was held back with.
+
+    An error that promises another sending promises nothing any more once the message has failed for good.
+    """
+    if delivery == "unconfirmed":
+        return "the provider did not answer; we are asking it, and never send twice"
+    if not reason.isdecimal():
+        return reason
+    found = problem(reason)
+    gone = delivery in UNDELIVERED and found.sends_again
+    return f"{found.meaning} ({found.code}). {'It was tried again in vain: call.' if gone else found.advice}".strip()
+
+
+def attached(media: list[dict[str, str]]) -> str:
+    """What came along with a message: "2 × image/jpeg, 1 × audio/amr"."""
+    kinds = Counter(item.get("content_type") or "a file" for item in media)
+    return ", ".join(f"{count} × {kind}" for kind, count in kinds.items())

@@ -51,6 +51,8 @@ def furnish(env: Environment) -> None:
         named=labels.named,
         signal_words=labels.signal_words,
         sentence=sentence,
+        explained=labels.explained,
+        attached=labels.attached,
         in_percent=in_percent,
     )
 

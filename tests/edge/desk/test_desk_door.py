@@ -191,7 +191,7 @@ async def test_the_demos_accounts_are_shown_on_this_machine_only(town: Town, tmp
     accounts = {"desk": [{"email": "demo@example.com", "password": "demo password", "role": "agent"}]}
     (tmp_path / "demo.json").write_text(json.dumps(accounts), encoding="utf-8")
     here = await town.stranger(data_dir=tmp_path)
-    live = await town.stranger(data_dir=tmp_path, twilio_account_sid="AC1")
+    live = await town.stranger(data_dir=tmp_path, twilio_account_sid="AC" + "1" * 32)
     production = await town.stranger(data_dir=tmp_path, production=True)
 
     proxied = {"X-Forwarded-For": "203.0.113.9"}
