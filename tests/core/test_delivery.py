@@ -109,10 +109,7 @@ def test_the_wait_before_a_retry(attempts: int, spread: float, retry_after: floa
     """The provider's wish is never undercut and believed for an hour; ours doubles up to five minutes; a tenth more."""
     wait = wait_before_retry(attempts, retry_after, spread=spread)
 
-    if retry_after is not None:
-        wish = min(retry_after, 3600)
-    else:
-        wish = min(300, 2**attempts)
+    wish = min(retry_after, 3600) if retry_after is not None else min(300, 2**attempts)
     assert wish - 1e-3 <= wait.total_seconds() <= wish * 1.1 + 1e-3
     assert wait == wait_before_retry(attempts, retry_after, spread=spread)
 
