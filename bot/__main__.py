@@ -161,6 +161,13 @@ def doctor() -> None:
     raise SystemExit(0 if all(finding.well for finding in findings) else 1)
 
 
+@cli.command()
+def resume() -> None:
+    """Let texts leave again, when what the provider held against our sender is put right."""
+    held = asyncio.run(_resume())
+    print("Texts leave again." if held else "Nothing was held back.")
+
+
 @people.command("add")
 def add_person(
     email: str,
@@ -183,6 +190,15 @@ def create_key(
 ) -> None:
     """Make a key; it is shown this once."""
     print(asyncio.run(_create_key(name, scope)))
+
+
+async def _resume() -> bool:
+    from bot.app import bare_workshop
+    from bot.core.vocabulary import Medium
+    from bot.services.senders import resume as resume_sender
+
+    async with bare_workshop(load()) as shop:
+        return await resume_sender(shop.store, Medium.SMS, now=shop.clock())
 
 
 async def _add_person(email: str, name: str, password: str, role: Role, site_id: str | None) -> None:

@@ -53,10 +53,11 @@ async def _status(request: web.Request) -> web.Response:
     except ValueError as error:
         return Problem(400, str(error)).response()
     shop = request.config_dict[SHOP]
-    await _insist(
+    ours = await _insist(
         lambda: record_status(shop, message_id=message_id, provider_id=provider_id, status=status, error_code=code)
     )
-    request.config_dict[METRICS].statuses.labels(status if status.isalpha() else "other").inc()
+    word = status if status.replace("_", "").isalpha() else "other"
+    request.config_dict[METRICS].statuses.labels(word if ours else "not_ours").inc()
     return _done()
 
 

@@ -6,12 +6,15 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.app import ROOT, open_store
+from bot.app import ROOT, now, open_store
 from bot.dialogue.words import Words
 from bot.launch.training import MODEL, fingerprint
+from bot.services.entities import Sender
+from bot.services.senders import notices
 from bot.settings import Settings
 from bot.store.migrate import at_head
 
@@ -27,7 +30,16 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they are worth mending."""
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [_python, _database, _words, _model, _rasa, _edge, _twilio]
+    checks: list[Callable[[Settings], Awaitable[Finding]]] = [
+        _python,
+        _database,
+        _words,
+        _model,
+        _rasa,
+        _edge,
+        _twilio,
+        _sender,
+    ]
     return [await check(settings) for check in checks]
 
 
@@ -76,7 +88,32 @@ async def _twilio(settings: Settings) -> Finding:
     ] + ([] if settings.twilio_auth_token.get_secret_value() else ["twilio_auth_token"])
     if missing:
         return Finding("Twilio", False, "set " + ", ".join(f"AFTERWORD_{name.upper()}" for name in missing))
-    return Finding("Twilio", True, f"webhooks go to {settings.base_url()}/webhooks/twilio/sms")
+    public = urlsplit(settings.public_url)
+    if public.scheme != "https" or public.path or public.query or public.fragment:
+        wrong = "AFTERWORD_PUBLIC_URL must be https://HOST and no more: Twilio signs exactly what it calls"
+        return Finding("Twilio", False, wrong)
+    how = "SHA-256 with a shared key" if settings.shared_keys() else "SHA-1 with the auth token"
+    return Finding("Twilio", True, f"webhooks go to {settings.base_url()}/webhooks/twilio/sms, signed by {how}")
+
+
+async def _sender(settings: Settings) -> Finding:
+    """How fast our sender may be, and whether its provider's errors hold it back."""
+    store = open_store(settings)
+    try:
+        async with store(read_only=True) as tx:
+            held, [sender, *_] = await notices(tx, now()), [*await tx.all(Sender), None]
+    except Exception as error:
+        return Finding("Sender", False, f"cannot be looked up ({type(error).__name__}); see Database above")
+    finally:
+        await store.engine.dispose()
+    if held:
+        until = held[0].until.isoformat(timespec="minutes")
+        said = f"{held[0].words}, until {until}. When it is put right: `uv run afterword resume`"
+        return Finding("Sender", False, said)
+    pace = f"{sender.segments_per_second:g} segments a second" if sender else "has not been used yet"
+    guessed = settings.twilio_sender.startswith("MG") and not settings.twilio_segments_per_second
+    hint = "; set AFTERWORD_TWILIO_SEGMENTS_PER_SECOND to what the service's numbers may send together"
+    return Finding("Sender", True, pace + (hint if guessed else ""))
 
 
 async def _answers(what: str, url: str, otherwise: str) -> Finding:

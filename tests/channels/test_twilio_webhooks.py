@@ -7,6 +7,7 @@ from twilio.request_validator import RequestValidator
 from bot.channels.twilio import (
     MalformedWebhook,
     Media,
+    OtherChannel,
     StatusUpdate,
     parse_inbound,
     parse_status,
@@ -201,6 +202,19 @@ def test_a_form_without_what_twilio_always_sends(missing: str) -> None:
         parse_inbound(form)
 
     assert caught.value.field == missing
+
+
+@pytest.mark.parametrize("sender", ["whatsapp:+905321234567", "messenger:123", "rcs:+905321234567"])
+def test_another_channel_is_refused_with_an_explanation(sender: str) -> None:
+    """We could not answer there; whoever set it up is told what to change."""
+    with pytest.raises(OtherChannel, match=f"over {sender.partition(':')[0]} are not supported"):
+        parse_inbound({**INBOUND, "From": sender})
+
+
+@pytest.mark.parametrize("sender", ["12345", "HARBOUR", "+905321234567"])
+def test_whoever_writes_by_text_is_read(sender: str) -> None:
+    """Short codes and names too."""
+    assert parse_inbound({**INBOUND, "From": sender}).from_ == sender
 
 
 def test_a_status() -> None:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer, unused_port
 from twilio.request_validator import RequestValidator
 
-from bot.core.vocabulary import Author, Direction, MessageKind
+from bot.channels.simulator import Lookalike
+from bot.channels.twilio import parse_inbound, parse_status, verify
+from bot.core.delivery import problem
+from bot.core.pace import Pace
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind
+from bot.edge.app import create_app
+from bot.edge.twilio_port import TwilioPort
 from bot.services.entities import Conversation, Delivery, Message, Task
+from bot.services.senders import declare, pause
 from bot.services.workshop import Workshop
+from bot.settings import Settings
 from tests.edge.conftest import PUBLIC, TWILIO_TOKEN, Edge, on_sqlite
 
 SMS = "/webhooks/twilio/sms"
@@ -127,6 +139,26 @@ async def test_a_sender_that_is_no_number_is_kept_as_it_is(edge: Edge, shop: Wor
 
 
 @on_sqlite
+async def test_another_channel_than_sms_is_refused_with_an_explanation(edge: Edge, shop: Workshop) -> None:
+    """A WhatsApp sender that somebody added to the service."""
+    form = sms(sender="whatsapp:+15005550001")
+
+    problem = await edge.call("POST", SMS, 400, data=form, headers=signed(SMS, form))
+
+    assert "only SMS and MMS" in problem["detail"]
+    assert await kept(shop) == []
+
+
+@on_sqlite
+async def test_fields_that_appear_without_notice_change_nothing(edge: Edge, shop: Workshop) -> None:
+    """They are part of what is signed and of nothing else."""
+    await edge.twilio(SMS, sms() | {"BuyerMood": "sunny", "NumMedia": "many"})
+
+    (message,) = await kept(shop)
+    assert (message.text, message.media) == ("fine i guess", [])
+
+
+@on_sqlite
 async def test_a_form_without_what_twilio_always_sends_is_refused(edge: Edge) -> None:
     """A retry would not help, and the answer names what is missing."""
     form = sms()
@@ -192,7 +224,77 @@ async def test_a_delivery_status_finds_our_message_and_only_moves_forward(edge: 
 
 @on_sqlite
 async def test_a_status_of_a_message_we_never_sent_is_taken_and_forgotten(edge: Edge, shop: Workshop) -> None:
-    """The account may be shared."""
+    """The account may be shared; the meter says that it happens."""
     await edge.twilio(STATUS, {"MessageSid": "SMother", "MessageStatus": "failed", "ErrorCode": "30003"})
+    await edge.twilio(f"{STATUS}?message=gone", {"MessageSid": "SMother", "MessageStatus": "sent"})
 
     assert await kept(shop) == []
+    assert 'afterword_delivery_statuses_total{status="not_ours"} 2.0' in await edge.get("/metrics")
+
+
+@on_sqlite
+async def test_a_sender_that_is_held_back_is_seen_by_whoever_looks_after_it(edge: Edge, shop: Workshop) -> None:
+    """/readyz says why and until when and stays ready; /metrics has it by code; neither names a number."""
+    await declare(shop.store, Medium.SMS, "+15005550006", Pace(1), now=shop.clock())
+    assert "notices" not in await edge.get("/readyz")
+    async with shop.store() as tx:
+        await pause(tx, Medium.SMS, problem("63038"), now=shop.clock())
+        await tx.commit()
+
+    ready, metrics = await edge.get("/readyz"), await edge.get("/metrics")
+
+    assert ready["ready"]
+    assert ready["notices"]["sms"].startswith("our account's daily limit is reached (63038): every text waits, until")
+    assert 'afterword_sender_paused_seconds{code="63038",hold="everything",medium="sms"} 86400.0' in metrics
+    assert "15005550006" not in metrics + str(ready)
+
+
+KEY = ("webhooks_sharedkey_1", "a-shared-key-only-for-tests")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("configured", "signs_with", "taken"),
+    [
+        (None, None, True),
+        (None, KEY, False),
+        (KEY, KEY, True),
+        (KEY, None, False),
+        (KEY, (KEY[0], "another secret"), False),
+        (KEY, ("webhooks_sharedkey_2", KEY[1]), False),
+    ],
+    ids=["sha-1", "sha-256 without its key", "sha-256", "sha-1 again", "a wrong secret", "another key"],
+)
+async def test_the_look_alike_signs_either_way_and_only_the_configured_one_counts(
+    shop: Workshop, tmp_path: Path, configured: tuple[str, str] | None, signs_with: tuple[str, str] | None, taken: bool
+) -> None:
+    """End to end over sockets, for messages and statuses alike: an account on SHA-256 takes nothing weaker."""
+    port = unused_port()
+    keys = f"{configured[0]}={configured[1]}" if configured else ""
+    settings = Settings(port=port, twilio_auth_token=TWILIO_TOKEN, twilio_shared_keys=keys, worker=False)
+    check = partial(verify, auth_token=TWILIO_TOKEN, shared_keys=settings.shared_keys())
+    app = create_app(shop, settings, twilio=TwilioPort(check, parse_inbound, parse_status))
+    url = settings.base_url()
+    async with TestServer(app, port=port), aiohttp.ClientSession() as session:
+        twilio = Lookalike(
+            tmp_path / "book.sqlite",
+            "AC" + "0" * 32,
+            TWILIO_TOKEN,
+            "+15005550006",
+            url + SMS,
+            url + STATUS,
+            session,
+            pace=0.001,
+            retry_pause=0.001,
+            shared_key=signs_with,
+        )
+        sid = await twilio.receive("+15005550001", "hello")
+        await twilio.accept("+15005550001", "ours", media=0, service=None, callback=None)
+        await twilio.settle()
+        async with session.get(f"{url}/metrics") as answer:
+            statuses = "afterword_delivery_statuses_total{" in await answer.text()
+        await twilio.close()
+
+    assert (sid not in twilio.untaken) == taken
+    assert len(await kept(shop)) == taken
+    assert statuses == taken

@@ -105,8 +105,10 @@ class TwilioChannel:
         return found[::-1]
 
     def _is_ours(self, record: object) -> bool:
-        """An account may have other numbers, which are other people's business."""
+        """An account may have other numbers, which are other people's business, and channels that are not ours."""
         fields = vars(record)
+        if ":" in str(fields["from_"]):
+            return False
         if service := self._from.get("messaging_service_sid"):
             return bool(fields["messaging_service_sid"] == service)
         return self._from["from_"] in (fields["to"], fields["from_"])

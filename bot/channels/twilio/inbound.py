@@ -17,6 +17,16 @@ class MalformedWebhook(ValueError):
         self.field = field
 
 
+class OtherChannel(ValueError):
+    """A message that came over another channel than SMS, `whatsapp:` say. Answer 400: we could not reply to it."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(
+            f"messages over {channel} are not supported, only SMS and MMS: point this webhook at a phone number or a "
+            f"Messaging Service without {channel} senders"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """One file sent along with a message."""
@@ -52,10 +62,17 @@ class StatusUpdate:
 
 
 def parse_inbound(form: Mapping[str, str]) -> InboundSms:
-    """The message in an inbound webhook; a picture without words has the text "". Raises MalformedWebhook."""
+    """The message in an inbound webhook; a picture without words has the text "".
+
+    Raises MalformedWebhook, and OtherChannel for an address with the name of a channel before it.
+    """
+    sender = _required(form, "From")
+    channel, prefixed, _ = sender.partition(":")
+    if prefixed:
+        raise OtherChannel(channel.lower()[:20])
     return InboundSms(
         provider_id=_required(form, "MessageSid", "SmsSid"),
-        from_=_required(form, "From"),
+        from_=sender,
         to=_required(form, "To"),
         text=form.get("Body", ""),
         media=tuple(_media(form)),
