@@ -14,6 +14,31 @@ from bot.core.sms import GSM7_BASIC, GSM7_EXTENSION, Encoding, cost, encoding_of
 # Letters that never join their neighbours into one grapheme, so that Twilio's calculator counts them as carriers do.
 PLAIN = sorted(GSM7_BASIC)
 LETTERS = [*PLAIN, *sorted(GSM7_EXTENSION), *"şğıİΆώпжћسلامة🙂🛑’…"]
+HAND_PICKED = [
+    "",
+    "a" * 160,
+    "a" * 161,
+    "a" * 306,
+    "a" * 307,
+    "€" * 80,
+    "€" * 81,
+    "a" * 152 + "€" + "a" * 152,
+    "^{}\\[~]|€\f" * 18,
+    "ş" * 70,
+    "ş" * 71,
+    "ş" * 134,
+    "ş" * 135,
+    "ş" * 66 + "🙂" + "ş" * 66,
+    "🙂" * 35,
+    "🙂" * 36,
+    "Hi Ayşe, how was lunch at Harbour Kitchen? Reply STOP to opt out.",
+    "Ευχαριστούμε! Πώς ήταν το γεύμα σας σήμερα;",
+    "غذا چطور بود؟ برای لغو پیام‌ها «لغو» را بفرستید.",
+    "Како је било? Одговорите СТОП за одјаву.",
+    "“Smart quotes” – and dashes…",
+    "line\nbreaks\r\nand\ttabs",
+]
+"""The limits themselves, and texts as people and this product write them."""
 ORACLE = """
 const {SegmentedMessage} = require('sms-segments-calculator');
 const texts = JSON.parse(require('fs').readFileSync(0, 'utf8'));
@@ -101,6 +126,7 @@ def test_agrees_with_twilios_calculator() -> None:
         texts.append(text)
 
     collect()
+    texts += HAND_PICKED
 
     answer = subprocess.run(
         [node, "-e", ORACLE], input=json.dumps(texts), text=True, capture_output=True, cwd=web, check=True
