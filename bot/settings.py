@@ -83,6 +83,9 @@ class Settings(BaseModel):
     )
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
+    repeat_within_days: float = Field(
+        30, ge=0, description="Until when after a fix the same complaint opens the same case again."
+    )
 
     @field_validator("twilio_account_sid")
     @classmethod

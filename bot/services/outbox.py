@@ -9,7 +9,7 @@ from bot.core.delivery import Remedy, advance, wait_before_retry
 from bot.core.errors import ChannelError
 from bot.core.sms import segments
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
-from bot.services.conversing import SENDING, Thread, load_turn
+from bot.services.conversing import DEFERRED, SENDING, WITHHELD, Thread, load_turn, with_a_person
 from bot.services.delivering import heed, is_over
 from bot.services.entities import Message, Task
 from bot.services.ports import Accepted, Outbound, UnitOfWork
@@ -17,8 +17,6 @@ from bot.services.reconciling import UNCONFIRMED, leave_open, reconcile
 from bot.services.senders import Room, find_room
 from bot.services.workshop import Workshop
 
-WITHHELD = "withheld"
-"""The delivery of a message that was held back by us; `delivery_error` says why."""
 _MOST_TRIES = 12
 _LEAST_VALIDITY = timedelta(minutes=1)
 """What is left of the customer's day must be at least this much, for a question to arrive in it."""
@@ -31,7 +29,8 @@ async def send_message(shop: Workshop, task: Task) -> None:
     Found so at a second attempt, it may have left already: then the task goes on by asking what became of it.
     """
     async with shop.store() as tx:
-        message, thread = await load_turn(tx, task.payload["message_id"])
+        # Held, so that nobody takes the conversation over between our question and our answer to it.
+        message, thread = await load_turn(tx, task.payload["message_id"], hold=True)
         perhaps_left = message.delivery == UNCONFIRMED
         outbound = None if perhaps_left else await _let_go(shop, tx, task, message, thread)
     if perhaps_left:
@@ -44,10 +43,12 @@ async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, 
     """Mark the message `sending` and answer what is to be sent; None when it may not leave now, which is recorded."""
     if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
         await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
-    elif message.delivery not in ("queued", SENDING):
+    elif message.delivery not in ("queued", DEFERRED, SENDING):
         await tx.tasks.finish(task)
         await tx.commit()
-    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message):
+    elif _is_shown(message, thread):
+        return _outbound(shop, message, thread)
+    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message, thread):
         await _settle(tx, task, message, WITHHELD, reason)
     elif opens := _quiet_until(shop, message, thread):
         await _defer(tx, task, message, at=opens)
@@ -56,12 +57,31 @@ async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, 
     return None
 
 
+def _is_shown(message: Message, thread: Thread) -> bool:
+    """Whether it stands in a web chat's thread already, and cannot be taken back."""
+    return message.delivery == SENDING and thread.conversation.medium is Medium.WEBCHAT
+
+
 async def _hand_over(shop: Workshop, task: Task, medium: Medium, outbound: Outbound) -> None:
     try:
         accepted = await shop.channels[medium].send(outbound)
     except ChannelError as error:
         return await _refused(shop, task, outbound.message_id, error)
     return await _accepted(shop, task, outbound.message_id, accepted)
+
+
+async def withhold_waiting(tx: UnitOfWork, conversation_id: str, reason: str) -> None:
+    """Settle now what the bot still had to say here, so that a person's words need not wait behind it."""
+    waiting = await tx.all(
+        Task, kind="send_message", state="todo", lock=(f"out:{conversation_id}", f"later:{conversation_id}")
+    )
+    for task in waiting:
+        message = await tx.get(Message, task.payload["message_id"])
+        ours = message.author is Author.BOT and message.kind is not MessageKind.COMPLIANCE
+        # One that is unconfirmed may have left: what became of it is asked first.
+        waits = message.delivery in ("queued", DEFERRED)
+        if ours and waits and task.key and await tx.tasks.cancel(task.key):
+            message.delivery, message.delivery_error = WITHHELD, reason
 
 
 def _held_back(message: Message, thread: Thread) -> str:
@@ -107,14 +127,18 @@ def _outbound(shop: Workshop, message: Message, thread: Thread) -> Outbound:
 
 async def _has_room(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> bool:
     """Whether the sender may send it now, which is then counted and marked; else when to come back is recorded."""
-    begun, message.delivery = message.delivery == SENDING, SENDING
+    before, message.delivery = message.delivery, SENDING
     room = await _room(shop, tx, task, message, thread)
     if room.at is not None:
         await _wait(tx, task, message, room, at=room.at)
-    elif room.counted or not begun:
+        return False
+    if before == DEFERRED:
+        # It is said now, after what was said meanwhile: whoever reads on from there must not miss it.
+        message.position = await tx.conversations.next_position(message.conversation_id)
+    if room.counted or before != SENDING:
         # That it is being sent must outlive a power cut; that it was counted need not.
-        await tx.commit(durable=not begun)
-    return room.at is None
+        await tx.commit(durable=before != SENDING)
+    return True
 
 
 async def _room(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> Room:
@@ -127,7 +151,8 @@ async def _room(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, th
 
 async def _wait(tx: UnitOfWork, task: Task, message: Message, room: Room, *, at: datetime) -> None:
     """Come back when there is room: an answer keeps its turn in the conversation, a question makes way for answers."""
-    message.delivery, message.delivery_error = "queued", room.code or message.delivery_error
+    message.delivery = DEFERRED if task.payload.get("deferred") else "queued"
+    message.delivery_error = room.code or message.delivery_error
     if _writes_first(message) and not task.payload.get("deferred"):
         return await _defer(tx, task, message, at=at, placed=room.counted)
     if room.code:
@@ -140,8 +165,11 @@ def _later(message: Message) -> str:
     return f"later:{message.conversation_id}"
 
 
-async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
-    """Why what was deferred has lost its point, or `""`; a person's words never do."""
+async def _overtaken(tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> str:
+    """Why what nobody asked for, or what was deferred, has lost its point, or `""`; a person's words never do."""
+    ours = thread.conversation.owner is Owner.BOT and _writes_first(message)
+    if ours and await with_a_person(tx, thread.conversation.customer_id):
+        return "a person is talking with the customer in another conversation"
     if not task.payload.get("deferred") or message.kind is MessageKind.AGENT:
         return ""
     heard = await tx.all(
@@ -161,7 +189,7 @@ async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime, 
         created_at=task.created_at,
     )
     tx.add(later)
-    message.delivery = "queued"
+    message.delivery = DEFERRED
     await _finish(tx, task, message)
 
 

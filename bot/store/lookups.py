@@ -88,6 +88,12 @@ def sender_held() -> Select[Any]:
     return query.with_for_update().execution_options(populate_existing=True)
 
 
+@cache
+def thread_of_message_held() -> Select[Any]:
+    """The same, with the conversation's row held until the transaction ends (SQLite holds everything anyway)."""
+    return thread_of_message().with_for_update(of=Conversation, key_share=True)
+
+
 def _with_thread(query: Select[Any]) -> Select[Any]:
     conversation = t.conversations.c
     return (
