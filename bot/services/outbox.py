@@ -43,7 +43,8 @@ async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, 
     """Mark the message `sending` and answer what is to be sent; None when it may not leave now, which is recorded."""
     if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
         await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
-    elif message.delivery not in ("queued", DEFERRED, SENDING):
+    elif message.provider_id is not None or message.delivery not in ("queued", DEFERRED, SENDING):
+        # A status that names the provider's number says that it was taken, whatever became of the answer.
         await tx.tasks.finish(task)
         await tx.commit()
     elif _is_shown(message, thread):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.core.delivery import rank
 from bot.core.errors import ChannelError
 from bot.services.conversing import load_turn
 from bot.services.delivering import apply_status
@@ -32,8 +33,17 @@ async def leave_open(
     *,
     not_before: timedelta = timedelta(0),
 ) -> None:
-    """Mark a message as perhaps sent, and come back to its task to ask, when the provider wants to be asked again."""
+    """Mark a message as perhaps sent, and come back to its task to ask, when the provider wants to be asked again.
+
+    One that a status has already named was sent, whatever became of the answer.
+    """
     now = shop.clock()
+    if message.provider_id is not None:
+        reports = await tx.all(Delivery, message_id=message.id, provider_id=message.provider_id)
+        message.delivery = max((report.status for report in reports), key=rank, default=message.delivery)
+        tx.changed(f"conversation:{message.conversation_id}", "desk")
+        await tx.tasks.finish(task)
+        return await tx.commit()
     message.delivery, message.delivery_error = UNCONFIRMED, reason
     noted = await tx.one(Delivery, message_id=message.id, status=UNCONFIRMED)
     if noted is None:

@@ -30,9 +30,10 @@ from bot.core.vocabulary import (
     StepState,
 )
 from bot.services import webchat
+from bot.services.delivering import record_status
 from bot.services.desk import CaseDesk
 from bot.services.entities import Agent, Case, ContactPoint, Conversation, Customer, Message, Task, new_id
-from bot.services.inbound import Received, receive_sms, receive_webchat, record_status
+from bot.services.inbound import Received, receive_sms, receive_webchat
 from bot.services.ports import Accepted, Listed, Outbound, SentMessage
 from bot.services.recovery import Recovery
 from bot.services.workshop import Rules, Workshop

@@ -392,7 +392,7 @@ async def test_nothing_is_asked_while_a_person_talks_with_the_customer_somewhere
         )
         tx.add(web)
         await tx.commit()
-    house.later(seconds=30)
+    house.later(minutes=1)
     await house.serve("order-2")
 
     assert house.sms.texts == []
@@ -418,3 +418,34 @@ async def test_nobody_takes_over_between_the_question_and_its_answer(house: Hous
     await taking_over
 
     assert (await house.conversation()).version == thread.conversation.version + 1
+
+
+async def test_a_callback_settles_it_though_the_answer_is_lost(house: House) -> None:
+    """`queued` arrives while our request is under way, and then the connection breaks: it was sent, once."""
+
+    async def broken(outbound: Outbound) -> Accepted:
+        await reports(house, "queued")
+        house.sms.sent.append(outbound)
+        raise LOST
+
+    house.sms.send = broken  # type: ignore[method-assign]
+    await house.writes("hello")
+    for _ in range(9):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    assert len(house.sms.sent) == 1
+    assert (await delivery(house))[0] == "queued"
+
+
+async def test_a_status_that_comes_after_a_lost_answer_settles_it(house: House) -> None:
+    """The provider's "queued" is not ours: it was taken, and is not sent again."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    await reports(house, "queued")
+    for _ in range(9):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert (await house.one(Message, direction="out")).provider_id == "SM77"
