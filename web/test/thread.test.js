@@ -57,3 +57,23 @@ test("What failed waits to be tried again and is kept across a reload", () => {
   assert.equal(thread.items[0].state, "failed");
   assert.deepEqual(thread.unsent, [{ client_id: "c1", text: "Slow", at: "2026-11-21T12:01:00Z" }]);
 });
+
+test("The cursor never moves back, whatever comes again", () => {
+  const thread = new Thread();
+  thread.merge([said("m1", "one"), said("m2", "two"), said("m3", "three")]);
+
+  thread.merge([said("m1", "one")]);
+
+  assert.equal(thread.cursor, "m3");
+});
+
+test("A message given up that had arrived after all stands there once", () => {
+  const thread = new Thread();
+  thread.write("c1", "Slow", "2026-11-21T12:01:00Z");
+  thread.mark("c1", "failed");
+
+  thread.merge([{ ...said("m1", "Slow", "customer"), client_id: "c1" }]);
+
+  assert.deepEqual(texts(thread), ["Slow"]);
+  assert.deepEqual(thread.unsent, []);
+});

@@ -25,7 +25,7 @@ export class WebChatApi {
   /** Opens a conversation; answers {token, conversation_id} and keeps the token for later calls. */
   async open({ language, identity }) {
     const body = { ...(language && { language }), ...(identity && { identity }) };
-    const session = await (await this.#call("POST", "sessions", { body })).json();
+    const session = await whole(await this.#call("POST", "sessions", { body }));
     this.token = session.token;
     return session;
   }
@@ -33,13 +33,13 @@ export class WebChatApi {
   /** Stores one message; the same clientId again stores nothing twice. Answers its id. */
   async post(clientId, text) {
     const response = await this.#call("POST", "messages", { body: { client_id: clientId, text } });
-    return (await response.json()).id;
+    return (await whole(response)).id;
   }
 
   /** The messages after the one with this id, oldest first; all of them when there is none. */
   async history(after) {
     const query = after ? `?after=${encodeURIComponent(after)}` : "";
-    return (await (await this.#call("GET", `messages${query}`)).json()).items;
+    return (await whole(await this.#call("GET", `messages${query}`))).items;
   }
 
   /** The live events {event, data, id}, from lastId on. Ends when the connection does. `onOpen` is called when it stands. */
@@ -67,5 +67,14 @@ export class WebChatApi {
     }
     if (!response.ok) throw new ApiError(response.status, Number(response.headers.get("Retry-After")) || null);
     return response;
+  }
+}
+
+/** The answer's JSON; one that was cut off on its way counts as not received. */
+async function whole(response) {
+  try {
+    return await response.json();
+  } catch {
+    throw new ApiError(0);
   }
 }

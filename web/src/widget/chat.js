@@ -27,6 +27,9 @@ export class AfterwordChat extends LitElement {
   #atEnd = true;
   #dark = matchMedia("(prefers-color-scheme: dark)");
   #onDark = () => this.#applyTheme();
+  #memory = null;
+  #onNetwork = () => this.#session?.reconnect();
+  #onElsewhere = (event) => this.#memory?.concerns(event) && this.#session?.readElsewhere();
   #mode = null;
 
   constructor() {
@@ -41,12 +44,16 @@ export class AfterwordChat extends LitElement {
     super.connectedCallback();
     this.#mode = this.theme ?? "auto";
     this.#dark.addEventListener("change", this.#onDark);
+    for (const change of ["online", "offline"]) addEventListener(change, this.#onNetwork);
+    addEventListener("storage", this.#onElsewhere);
     this.#applyTheme();
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     this.#dark.removeEventListener("change", this.#onDark);
+    for (const change of ["online", "offline"]) removeEventListener(change, this.#onNetwork);
+    removeEventListener("storage", this.#onElsewhere);
     this.#session?.disconnect();
     this.#session = null;
   }
@@ -83,11 +90,13 @@ export class AfterwordChat extends LitElement {
   #begin() {
     this.#session?.disconnect();
     const store = () => (this.storage === "tab" ? sessionStorage : localStorage);
+    const memory = (this.#memory = new Memory(store, this.base, this.business, subject(this.identity)));
     this.#session = new ChatSession({
       base: this.base,
       language: this.language,
       identity: this.identity,
-      memory: new Memory(store, this.base, this.business, subject(this.identity)),
+      memory,
+      exclusively: memory.exclusively,
       onChange: () => this.#onChange(),
     });
     // A stranger is not connected before opening the panel: until then nothing about the visit leaves the page.

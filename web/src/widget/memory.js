@@ -9,6 +9,14 @@ export class Memory {
     this.#key = ["afterword", ...parts].join(":");
   }
 
+  /** Whether a `storage` event speaks of what we keep: another tab has changed it. */
+  concerns(event) {
+    return event.key === this.#key;
+  }
+
+  /** Does one thing at a time in all tabs of this browser, where the browser lets us. */
+  exclusively = (work) => globalThis.navigator?.locks?.request(this.#key, work) ?? work();
+
   load() {
     try {
       return { ...this.#fallback, ...JSON.parse(this.#store().getItem(this.#key) ?? "{}") };

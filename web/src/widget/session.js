@@ -38,18 +38,23 @@ export class ChatSession {
   #options;
   #api;
   #memory;
+  #mine = new Set(); // the client ids this page writes, or found unsent when it was opened
+  #resting = new Set();
+  #line = null;
+  #gone = false;
   #stop = null;
   #sending = false;
   #opening = null;
   #typingTimer = null;
 
   constructor(options) {
-    this.#options = { sleep: (ms) => new Promise((done) => setTimeout(done, ms)), onChange: () => {}, ...options };
+    const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+    this.#options = { sleep, onChange: () => {}, exclusively: (work) => work(), ...options };
     this.#api = new WebChatApi(options.base, options.fetch);
     this.#memory = options.memory;
     const kept = this.#memory.load();
     this.#api.token = kept.token ?? null;
-    for (const { client_id, text, at } of kept.unsent ?? []) this.thread.write(client_id, text, at);
+    for (const { client_id, text, at } of kept.unsent ?? []) this.#write(client_id, text, at);
   }
 
   /** Whether this customer has a conversation already, so that connecting tells the server nothing new. */
@@ -60,19 +65,34 @@ export class ChatSession {
   /** Follows the conversation until `disconnect`. Calling it again does nothing. */
   connect() {
     if (this.#stop) return;
+    this.#gone = false;
     this.#stop = new AbortController();
     void this.#follow(this.#stop.signal);
     void this.#flush();
   }
 
   disconnect() {
+    this.#gone = true;
     this.#stop?.abort();
     this.#stop = null;
     this.#stopTyping();
   }
 
+  /** The network came or went: the line that stands may be dead, and what waits may go now. */
+  reconnect() {
+    this.#line?.abort();
+    for (const wake of this.#resting) wake();
+  }
+
+  /** Another tab has read on. */
+  readElsewhere() {
+    if (!this.ready) return;
+    this.unread = unreadAfter(this.thread.items, this.#memory.load().read);
+    this.#changed();
+  }
+
   send(text, clientId = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`) {
-    this.thread.write(clientId, text, new Date().toISOString());
+    this.#write(clientId, text, new Date().toISOString());
     this.#remember();
     this.connect();
     void this.#flush();
@@ -86,15 +106,35 @@ export class ChatSession {
 
   markRead() {
     this.unread = 0;
-    this.#memory.save({ read: this.thread.cursor });
+    this.#memory.save({ read: this.#furthestRead() });
     this.#changed();
+  }
+
+  /** Another tab may have read further than this one has got: reading never goes back. */
+  #furthestRead() {
+    const { read = null } = this.#memory.load();
+    const place = (id) => this.thread.items.findIndex((message) => message.id === id);
+    const ahead = read && (place(read) < 0 || place(read) > place(this.thread.cursor));
+    return !this.thread.cursor || ahead ? read : this.thread.cursor;
+  }
+
+  #write(clientId, text, at) {
+    this.#mine.add(clientId);
+    this.thread.write(clientId, text, at);
   }
 
   async #ensureOpen() {
     if (this.#api.token) return this.#api.token;
-    this.#opening ??= this.#api.open(this.#options).finally(() => (this.#opening = null));
-    const { token, conversation_id } = await this.#opening;
-    this.#memory.save({ token, conversation_id });
+    this.#opening ??= this.#options.exclusively(() => this.#open()).finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  /** Joins the conversation that another tab has opened meanwhile, or opens one. */
+  async #open() {
+    const kept = this.#memory.load().token;
+    if (kept) return (this.#api.token = kept);
+    const { token, conversation_id } = await this.#api.open(this.#options);
+    this.#memory.save({ token, conversation_id, read: null });
     return token;
   }
 
@@ -103,7 +143,7 @@ export class ChatSession {
     if (this.#api.token !== used) return;
     this.#api.token = null;
     this.thread.cursor = null; // ids of one conversation mean nothing in another
-    this.#memory.save({ token: null });
+    if (this.#memory.load().token === used) this.#memory.save({ token: null });
   }
 
   async #follow(signal) {
@@ -117,12 +157,12 @@ export class ChatSession {
       }
       if (signal.aborted) return;
       this.#setOnline(false);
-      await this.#options.sleep(pause(attempt));
+      await this.#rest(pause(attempt));
     }
   }
 
   async #listen(signal, onOpen) {
-    const line = new AbortController();
+    const line = (this.#line = new AbortController());
     const end = () => line.abort();
     signal.addEventListener("abort", end);
     let watchdog = setTimeout(end, SILENCE_LIMIT);
@@ -146,7 +186,7 @@ export class ChatSession {
   }
 
   async #catchUp() {
-    const items = await this.#api.history(this.thread.cursor);
+    const items = await this.#history();
     const first = !this.ready;
     const fresh = this.thread.merge(items);
     if (first) this.unread = unreadAfter(this.thread.items, this.#memory.load().read);
@@ -155,6 +195,17 @@ export class ChatSession {
     this.ready = true;
     this.online = true;
     this.#remember(first ? [] : fresh);
+  }
+
+  /** What came after the cursor; the whole thread when the server does not know that message any more. */
+  async #history() {
+    try {
+      return await this.#api.history(this.thread.cursor);
+    } catch (error) {
+      if (error.status !== 422 || !this.thread.cursor) throw error;
+      this.thread.cursor = null;
+      return this.#api.history(null);
+    }
   }
 
   #receive({ event, data }) {
@@ -200,7 +251,7 @@ export class ChatSession {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      for (let next; (next = this.thread.items.find((message) => message.state === "sending" && !message.id)); ) {
+      for (let next; !this.#gone && (next = this.thread.items.find((message) => message.state === "sending" && !message.id)); ) {
         await this.#deliver(next);
       }
     } finally {
@@ -208,25 +259,36 @@ export class ChatSession {
     }
   }
 
+  /** For as long as it takes: only what the server refuses for good is given back to the customer. */
   async #deliver({ client_id, text }) {
-    for (let attempt = 0, token; ; attempt++) {
+    for (let attempt = 0, token; !this.#gone; attempt++) {
       try {
         token = await this.#ensureOpen();
         this.thread.confirm(client_id, await this.#api.post(client_id, text));
         return this.#remember();
       } catch (error) {
         if (error.status === 401 && attempt < 3) this.#forget(token);
-        else if (!error.temporary || attempt >= 6) {
+        else if (!error.temporary) {
           this.thread.mark(client_id, "failed");
           return this.#changed();
         }
-        await this.#options.sleep(error.retryAfter ? error.retryAfter * 1000 : pause(attempt));
+        await this.#rest(error.retryAfter ? error.retryAfter * 1000 : pause(attempt));
       }
     }
   }
 
+  /** Waits, unless something says that it is worth trying now. */
+  async #rest(ms) {
+    let wake;
+    const woken = new Promise((done) => this.#resting.add((wake = done)));
+    await Promise.race([this.#options.sleep(ms), woken]);
+    this.#resting.delete(wake);
+  }
+
+  /** Keeps what has not left yet; what other tabs have written is theirs to strike out. */
   #remember(fresh = []) {
-    this.#memory.save({ unsent: this.thread.unsent });
+    const others = (this.#memory.load().unsent ?? []).filter(({ client_id }) => !this.#mine.has(client_id));
+    this.#memory.save({ unsent: [...others, ...this.thread.unsent] });
     this.#changed(fresh);
   }
 

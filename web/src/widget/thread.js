@@ -12,7 +12,7 @@ export class Thread {
 
   /**
    * The last id that came *from* the server's own order. Not the id of our last message: what the business said just
-   * before it may still be on its way, and asking for what comes after ours would skip it.
+   * before it may still be on its way, and asking for what comes after ours would skip it. It never moves back.
    */
   cursor = null;
 
@@ -26,8 +26,9 @@ export class Thread {
     const fresh = messages.filter((message) => !this.#confirmed.has(message.id));
     for (const message of messages) {
       const known = this.#confirmed.get(message.id);
+      if (known && !known.state) continue; // it stands in its place already
       const client_id = known?.client_id ?? (message.author === "customer" && !known ? this.#settle(message) : undefined);
-      if (known?.state) this.#confirmed.delete(message.id); // ours, placed by our clock: it moves to its true place
+      this.#confirmed.delete(message.id); // ours, placed by our clock: it moves to its true place
       this.#confirmed.set(message.id, client_id ? { ...message, client_id } : message);
       this.cursor = message.id;
     }
@@ -54,8 +55,9 @@ export class Thread {
   /** Our own message may come back on the stream before the answer to its POST: it must not stand there twice. */
   #settle(message) {
     for (const [clientId, waiting] of this.#pending) {
-      const same = message.client_id ? message.client_id === clientId : message.text === waiting.text;
-      if (same && waiting.state === "sending") return this.#pending.delete(clientId) && clientId;
+      // A message that seemed lost may have arrived all the same: its own number tells, in whatever state it waits.
+      const same = message.client_id ? message.client_id === clientId : waiting.state === "sending" && message.text === waiting.text;
+      if (same) return this.#pending.delete(clientId) && clientId;
     }
     return message.client_id;
   }
