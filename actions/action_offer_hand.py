@@ -19,7 +19,10 @@ class ActionOfferHand(Action):  # type: ignore[misc]  # rasa_sdk is untyped
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        """Offer, naming the remark where we have the customer's words for it."""
-        words = tracker.get_slot("failure_words")
-        dispatcher.utter_message(response="utter_offer_hand_words" if words else "utter_offer_hand")
+        """Offer, naming the remark where we have the customer's words for it, or any remark at all."""
+        if tracker.get_slot("failure_words"):
+            response = "utter_offer_hand_words"
+        else:
+            response = "utter_offer_hand" if tracker.get_slot("failure") else "utter_default"
+        dispatcher.utter_message(response=response)
         return [SlotSet("hand_offered", True)]

@@ -67,6 +67,7 @@ def rules_of(settings: Settings, words: Words) -> Rules:
         catch_up_every=timedelta(seconds=settings.catch_up_seconds),
         follow_up_delay=timedelta(minutes=settings.follow_up_delay_minutes),
         follow_up_again_after=timedelta(hours=settings.follow_up_again_hours),
+        repeat_within=timedelta(days=settings.repeat_within_days),
     )
 
 
@@ -265,6 +266,10 @@ class _NoDialogue:
         raise DialogueUnavailable("the action server does not converse")
 
     async def parse(self, items: Sequence[Mapping[str, Any]]) -> list[Parsed]:
+        """Never."""
+        raise DialogueUnavailable("the action server does not converse")
+
+    async def resume(self, conversation_id: str) -> None:
         """Never."""
         raise DialogueUnavailable("the action server does not converse")
 

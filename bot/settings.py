@@ -75,6 +75,10 @@ class Settings(BaseModel):
     follow_up_delay_minutes: float = Field(1440, ge=0, description="How long after a fix we ask whether it helped.")
     follow_up_again_hours: float = Field(48, gt=0, description="When an unanswered follow-up is asked once more.")
 
+    repeat_within_days: float = Field(
+        30, ge=0, description="Until when after a fix the same complaint opens the same case again."
+    )
+
     def sql_url(self) -> str:
         """The database to use, as it was written."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'afterword.sqlite').resolve()}"

@@ -77,6 +77,12 @@ class FakeDialogue:
         found = {"p": self.p, "signals": [], "failure": "", "failure_words": ""}
         return [Parsed(Intent(self.intent, 0.9), "en", found) for _ in items]
 
+    async def resume(self, conversation_id: str) -> None:
+        """Remembers that it was told."""
+        self.asked.append({"resume": conversation_id})
+        if self.broken:
+            raise self.broken
+
     async def ready(self) -> bool:
         """Ready unless broken."""
         return self.broken is None

@@ -24,6 +24,7 @@ HUMAN_INTENTS = frozenset({"ask_for_person", "call_me_back", "threat_or_safety"}
 
 _LAST_WORDS = SATISFIED_INTENTS | {"goodbye", "affirm"}
 _NOT_ABOUT_THE_SERVICE = {"opt_out": Verdict.OPTED_OUT, "wrong_person": Verdict.UNREACHABLE}
+_NOTHING_ASKED = frozenset({AwaitedAnswer.NOTHING, AwaitedAnswer.LAST_WORD})
 _MASKS = {"hedge", "faint_praise", "minimiser"}
 _MIN_TEXT_P, _MAX_TEXT_P = 0.01, 0.99
 _INTENT_TRUSTED = 0.6
@@ -115,24 +116,31 @@ def _learnt(before: float, after: float) -> tuple[Signal, ...]:
     )
 
 
-def next_step(assessment: Assessment, reading: Reading, awaited: AwaitedAnswer) -> NextStep:
+def next_step(
+    assessment: Assessment, reading: Reading, awaited: AwaitedAnswer, *, story_known: bool = False
+) -> NextStep:
     """What to do now, given what was last asked.
 
     An unsure reading gets one soft question and never a second: the answer to it is believed (voice, rule 5). A hand
-    is offered once, too. Where nothing was asked, plain thanks are left as the last word, and what makes no sense is
-    met with an open ear.
+    is offered once, too. Where nothing was asked, plain thanks are left as the last word (after a person's they are
+    answered once), and what makes no sense is met with an open ear. `story_known`: a person has this customer's story
+    already, so instead of asking for it that person is offered.
     """
     understood = reading.intent_confidence >= _INTENT_TRUSTED
     if reading.intent in HUMAN_INTENTS and understood:
         return NextStep.RECOVER
     if awaited is AwaitedAnswer.FOLLOW_UP:
         return NextStep.FOLLOW_UP
+    kind = understood and reading.intent in _LAST_WORDS and reading.p < THRESHOLD
+    if story_known and kind and awaited in _NOTHING_ASKED:
+        # What operations know has been dealt with: it must not make a complaint of a "thank you".
+        return NextStep.CLOSE_WARMLY if awaited is AwaitedAnswer.LAST_WORD else NextStep.STAY_SILENT
     if assessment.verdict in (Verdict.COMPLAINT, Verdict.MASKED):
         return NextStep.RECOVER
     if awaited is AwaitedAnswer.FIRST_WORDS and not (reading.intent == "satisfied" and understood):
         return NextStep.LISTEN
-    if awaited is AwaitedAnswer.NOTHING and not understood:
-        return NextStep.LISTEN
+    if awaited in _NOTHING_ASKED and not understood:
+        return NextStep.OFFER_HAND if story_known else NextStep.LISTEN
     if awaited is AwaitedAnswer.NOTHING and reading.intent in _LAST_WORDS:
         return NextStep.STAY_SILENT
     if assessment.verdict is Verdict.LUKEWARM:

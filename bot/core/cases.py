@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from bot.core.assessment import Assessment
 from bot.core.errors import Conflict, Refused
@@ -21,6 +22,11 @@ _MOVES: Mapping[str, tuple[frozenset[CaseState], CaseState]] = {
 
 LIVE = frozenset({CaseState.OPEN, CaseState.CLAIMED, CaseState.REOPENED})
 """States in which a human still has something to do."""
+
+SETTLED = frozenset({CaseState.RESOLVED, CaseState.CLOSED})
+"""States in which everything was done, and the customer may still come back."""
+
+_UNNAMED = frozenset({Failure.NONE, Failure.OTHER})
 
 GATE = (Step.APOLOGISE, Step.ACT, Step.COMPASSION, Step.COMPENSATE)
 """Steps that must be done or waived before a case is resolved; the follow-up comes after and closes it (P12, P25)."""
@@ -49,6 +55,36 @@ def check_resolvable(steps: Mapping[Step, StepState]) -> None:
         raise Refused(
             f"these steps are still open: {_names(missing)}. Do each, or waive it with a note.", field="steps"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a complaint is about, as far as it is known."""
+
+    failure: Failure
+    service_event_id: str | None
+
+
+class Return(Enum):
+    """What a complaint is to a case settled before: the same again, a new one that follows it, or unrelated."""
+
+    REOPENS = "reopens"
+    FOLLOWS = "follows"
+    UNRELATED = "unrelated"
+
+
+def return_to(settled: Matter, complaint: Matter, *, since_fix: timedelta, within: timedelta) -> Return:
+    """How a complaint relates to a settled case (P26).
+
+    It is about the same thing when it is about the same service and no other failure is named. Soon after the fix that
+    reopens the case; later, or when only the service or only the failure is the same, a new case follows it.
+    """
+    same_service = settled.service_event_id == complaint.service_event_id
+    both_named = _UNNAMED.isdisjoint({settled.failure, complaint.failure})
+    if same_service and not (both_named and settled.failure is not complaint.failure):
+        return Return.REOPENS if since_fix <= within else Return.FOLLOWS
+    same_failure = both_named and settled.failure is complaint.failure
+    return Return.FOLLOWS if same_service or same_failure else Return.UNRELATED
 
 
 def check_step(step: Step, state: StepState, note: str) -> None:

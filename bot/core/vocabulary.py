@@ -105,7 +105,8 @@ class Failure(StrEnum):
 class AwaitedAnswer(StrEnum):
     """What the bot asked last in a conversation, and so what the next reply answers.
 
-    `first_words`: nothing was ever said to this customer here; they begin.
+    `first_words`: nothing was ever said to this customer here; they begin. `last_word`: nothing was asked, but a person
+    has just put something right or gone away for a while, so a thank-you is owed an answer, once.
     """
 
     FIRST_WORDS = "first_words"
@@ -115,6 +116,7 @@ class AwaitedAnswer(StrEnum):
     HAND_OFFERED = "hand_offered"
     FOLLOW_UP = "follow_up"
     HIDDEN_COST = "hidden_cost"
+    LAST_WORD = "last_word"
 
 
 class HandoffReason(StrEnum):

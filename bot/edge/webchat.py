@@ -108,7 +108,9 @@ async def _events(request: web.Request) -> web.StreamResponse:
             raise Unauthorised("this ticket is unknown, used or over; ask for a new one")
     else:
         conversation_id = await _conversation(request)
-    listener = _Listener(request.config_dict[SHOP], conversation_id, request.headers.get("Last-Event-ID") or None)
+    # A browser's EventSource sends the header only when it comes back by itself: a new one says it in the address.
+    last_id = request.headers.get("Last-Event-ID") or request.query.get("after") or None
+    listener = _Listener(request.config_dict[SHOP], conversation_id, last_id)
     topics = (f"conversation:{conversation_id}", listener.typing_topic)
     return await stream(request, request.config_dict[LIVE], topics, listener.render)
 

@@ -14,8 +14,11 @@ from typing import Any
 
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.core.constants import EXTERNAL_MESSAGE_PREFIX, IS_EXTERNAL
-from rasa.shared.core.events import ActionExecuted, BotUttered, ConversationResumed, UserUttered
+from rasa.shared.core.events import ActionExecuted, BotUttered, ConversationResumed, SlotSet, UserUttered
 from rasa.shared.nlu.constants import INTENT_NAME_KEY
+
+OFFER = "hand_offered"
+"""The slot that makes a "yes" bring a person."""
 
 Answer = dict[str, Any]
 
@@ -122,9 +125,14 @@ async def parse(agent: Any, text: str, metadata: Mapping[str, Any]) -> Answer:
 
 
 async def resume(agent: Any, conversation_id: str) -> None:
-    """Un-pause. Listening comes after it, or the action that paused would be predicted, and pause, again."""
+    """Un-pause, and forget what was offered before a person spoke: a later "yes" does not answer that.
+
+    Listening comes after it, or the action that paused would be predicted, and pause, again.
+    """
     async with agent.lock_store.lock(conversation_id):
         tracker = await agent.processor.get_tracker(conversation_id)
+        if OFFER in tracker.slots and tracker.get_slot(OFFER):
+            tracker.update_with_events([SlotSet(OFFER, False)], agent.domain)
         if tracker.is_paused():
             tracker.update_with_events([ConversationResumed(), ActionExecuted("action_listen")], agent.domain)
         await agent.processor.save_tracker(tracker)

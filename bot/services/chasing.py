@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.core.vocabulary import MessageKind, Owner
 from bot.services.conversing import clock_words, load_thread, say
 from bot.services.entities import Case, Promise, Task, TimelineEntry
-from bot.services.handoff import BOT, on_the_hour
 from bot.services.ports import UnitOfWork
+from bot.services.promising import BOT, on_the_hour
 from bot.services.workshop import Workshop
 
 

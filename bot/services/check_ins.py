@@ -17,7 +17,7 @@ from bot.core.vocabulary import (
     Owner,
     Verdict,
 )
-from bot.services.conversing import Thread, known_zone, load_thread, say
+from bot.services.conversing import WITHHELD, Thread, known_zone, load_thread, say, with_a_person
 from bot.services.entities import (
     AssessmentRecord,
     CheckIn,
@@ -29,9 +29,8 @@ from bot.services.entities import (
     Site,
     Task,
 )
-from bot.services.handoff import live_case
-from bot.services.outbox import WITHHELD
 from bot.services.ports import UnitOfWork
+from bot.services.returning import live_case
 from bot.services.workshop import Workshop
 
 _NEVER_ARRIVED = UNDELIVERED | {WITHHELD}
@@ -144,9 +143,16 @@ async def _decide(tx: UnitOfWork, shop: Workshop, thread: Thread, now: datetime)
         recent_contacts=tuple(
             await tx.conversations.recent_first_messages(thread.customer.id, now - policy.cap_window)
         ),
-        busy=thread.conversation.owner is Owner.AGENT or await live_case(tx, thread.conversation.id) is not None,
+        busy=await _is_busy(tx, thread),
     )
     return decide_contact(reach, finished_at=thread.event.finished_at, now=now, policy=policy)
+
+
+async def _is_busy(tx: UnitOfWork, thread: Thread) -> bool:
+    """Whether a person has this conversation, a case of it is live, or they have the customer somewhere else (P32)."""
+    if thread.conversation.owner is Owner.AGENT or await live_case(tx, thread.conversation.id) is not None:
+        return True
+    return await with_a_person(tx, thread.customer.id)
 
 
 def _zones(thread: Thread) -> tuple[ZoneInfo, ...]:

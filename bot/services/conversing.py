@@ -27,6 +27,10 @@ from bot.services.workshop import Rules
 
 SENDING = "sending"
 """The delivery of a message that is being handed to its channel: found so later, it may have left already."""
+DEFERRED = "scheduled"
+"""The delivery of a message that waits for the end of the customer's quiet hours; others may leave before it."""
+WITHHELD = "withheld"
+"""The delivery of a message that was held back by us; `delivery_error` says why."""
 UNKNOWN_CUSTOMER = ""
 """The name of a customer nobody has told us; pages show the contact point instead."""
 
@@ -66,9 +70,12 @@ async def load_thread(tx: UnitOfWork, conversation_id: str) -> Thread:
     return Thread(*await tx.conversations.parts(conversation_id))
 
 
-async def load_turn(tx: UnitOfWork, message_id: str) -> tuple[Message, Thread]:
-    """A message, and everything a turn needs to know about its conversation. Raises NotFound."""
-    message, parts = await tx.conversations.parts_around(message_id)
+async def load_turn(tx: UnitOfWork, message_id: str, *, hold: bool = False) -> tuple[Message, Thread]:
+    """A message, and everything a turn needs to know about its conversation. Raises NotFound.
+
+    `hold`: whoever wants to take the conversation over waits until this transaction has ended.
+    """
+    message, parts = await tx.conversations.parts_around(message_id, hold=hold)
     return message, Thread(*parts)
 
 
@@ -121,7 +128,9 @@ async def say(
         expected_version=conversation.version if author is Author.BOT else None,
         in_reply_to=in_reply_to,
     )
-    if await tx.begin(sending_of(message, key=f"send:{message.id}", now=now)):
+    begun = await tx.begin(sending_of(message, key=f"send:{message.id}", now=now))
+    if begun and conversation.medium is not Medium.WEBCHAT:
+        # What is marked so in a web chat can be read there: only the gate may do that.
         message.delivery = SENDING
     tx.add(message)
     tx.changed(f"conversation:{conversation.id}", "desk")
@@ -143,6 +152,11 @@ def sending_of(message: Message, *, key: str, now: datetime) -> Task:
 def _without_gaps(text: str) -> str:
     """A name or a detail that nobody knows leaves no hole: "Hi , how was lunch" becomes "Hi, how was lunch"."""
     return re.sub(r"[ \t]+([,.;:!?،؛])", r"\1", text).strip().lstrip(",،").strip()
+
+
+async def with_a_person(tx: UnitOfWork, customer_id: str) -> bool:
+    """Whether a person is talking with this customer, in whichever of their conversations."""
+    return await tx.one(Conversation, customer_id=customer_id, owner=Owner.AGENT) is not None
 
 
 async def move_owner(tx: UnitOfWork, conversation: Conversation, owner: Owner, agent_id: str | None = None) -> bool:

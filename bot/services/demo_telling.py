@@ -45,10 +45,11 @@ from bot.services.entities import (
     TimelineEntry,
     new_id,
 )
-from bot.services.handoff import BOT, hand_off_in, on_the_hour
+from bot.services.handoff import hand_off_in
 from bot.services.inbound import heed
 from bot.services.intake import FinishedService, ServedCustomer
 from bot.services.ports import UnitOfWork
+from bot.services.promising import BOT, on_the_hour
 from bot.services.workshop import Workshop
 
 _ASKS = {NextStep.ASK_SOFTLY: AwaitedAnswer.SOFT_QUESTION, NextStep.OFFER_HAND: AwaitedAnswer.HAND_OFFERED}

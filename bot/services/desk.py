@@ -22,7 +22,10 @@ from bot.services.entities import (
     Site,
     TimelineEntry,
 )
+from bot.services.outbox import withhold_waiting
 from bot.services.ports import UnitOfWork
+from bot.services.resuming import resumption_of
+from bot.services.returning import reopen
 from bot.services.workshop import Workshop
 
 
@@ -59,12 +62,21 @@ class CaseDesk:
         self._shop = shop
 
     async def claim(self, case_id: str, agent_id: str) -> None:
-        """Take a case. Claiming one's own again changes nothing; raises Conflict when someone else has it."""
+        """Take a case; raises Conflict when someone else has it.
+
+        Claiming one's own again takes the conversation back from the bot, and else changes nothing.
+        """
         async with self._shop.store() as tx:
             work = await self._begin(tx, case_id, agent_id)
-            if work.case.state is CaseState.CLAIMED and work.case.agent_id == agent_id:
+            mine = work.case.state is CaseState.CLAIMED and work.case.agent_id == agent_id
+            speaks = work.thread.conversation.owner is Owner.AGENT
+            if mine and speaks:
                 return
-            await self._take(work)
+            if not mine:
+                await self._take(work)
+            if not speaks:
+                await self._own_conversation(work)
+                work.note("took the conversation back")
             await tx.commit()
 
     async def reply(self, case_id: str, agent_id: str, text: str) -> Message:
@@ -185,9 +197,10 @@ class CaseDesk:
             raise Refused("say why the case is opened again", field="reason")
         async with self._shop.store() as tx:
             work = await self._begin(tx, case_id, agent_id)
-            await follow_up.reopen(
-                tx, self._shop, work.thread, work.case, who=work.agent.name, why=reason, now=work.now
-            )
+            conversation = work.thread.conversation
+            await reopen(tx, self._shop, work.thread, work.case, who=work.agent.name, why=reason, now=work.now)
+            if conversation.owner is Owner.BOT:
+                await self._own_conversation(work, work.case.agent_id or agent_id)
             await tx.commit()
 
     async def _begin(self, tx: UnitOfWork, case_id: str, agent_id: str) -> _Work:
@@ -213,10 +226,17 @@ class CaseDesk:
         work.thread.conversation.case_id = work.case.id
         # From now on nobody needs to be told that a person will answer: one has.
         work.thread.conversation.handoff_message_id = None
+        await withhold_waiting(work.tx, work.thread.conversation.id, "a person took over the conversation")
 
     async def _to_bot(self, work: _Work) -> None:
-        if work.thread.conversation.owner is Owner.AGENT:
-            await move_owner(work.tx, work.thread.conversation, Owner.BOT)
+        """The bot may speak again: it is told so before it hears the next message, and it has asked nothing."""
+        conversation = work.thread.conversation
+        conversation.awaited = AwaitedAnswer.LAST_WORD
+        if conversation.owner is Owner.BOT:
+            return
+        if not await move_owner(work.tx, conversation, Owner.BOT):
+            raise Conflict("the conversation changed hands just now; look again")
+        work.tx.add(resumption_of(conversation, now=work.now))
 
     async def _responded(self, work: _Work) -> None:
         if work.case.first_response_at is not None:

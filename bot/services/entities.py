@@ -236,7 +236,11 @@ class SiteCalibration:
 
 @dataclass(kw_only=True)
 class Case:
-    """The unit of recovery work. `version` guards every change against a second pair of hands."""
+    """The unit of recovery work. `version` guards every change against a second pair of hands.
+
+    `repeats` counts how often the customer came back about it after it had been put right; `previous_case_id` is the
+    settled case that a new one follows.
+    """
 
     id: str = field(default_factory=new_id)
     state: CaseState = CaseState.OPEN
@@ -262,6 +266,8 @@ class Case:
     summary: str = ""
     brief: str = ""
     reassignments: int = 0
+    repeats: int = 0
+    previous_case_id: str | None = None
     version: int = 1
 
 

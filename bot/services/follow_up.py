@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.core.cases import move
+from bot.core.cases import SETTLED, move
 from bot.core.check_in import Outcome, Reach, decide_contact
 from bot.core.vocabulary import (
     AwaitedAnswer,
     CaseState,
+    HandoffReason,
     MessageKind,
     Owner,
     Step,
     StepState,
 )
-from bot.services.conversing import Thread, load_thread, move_owner, say
-from bot.services.entities import Agent, Case, CaseStep, Message, Site, Task, TimelineEntry
-from bot.services.handoff import BOT, due_in_hours, promise_an_answer
+from bot.services.conversing import Thread, load_thread, move_owner, say, with_a_person
+from bot.services.entities import Agent, Case, CaseStep, Message, Task, TimelineEntry
+from bot.services.handoff import hand_off_in
 from bot.services.ports import UnitOfWork
+from bot.services.promising import BOT
+from bot.services.returning import live_case, reopen, since_fix
 from bot.services.workshop import Workshop
-
-REOPENED_WITHIN = timedelta(hours=1)
-"""In how much opening time a person answers a customer for whom the fix did not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def follow_up(shop: Workshop, task: Task) -> None:
             return await _drop(tx, task)
         if await _over(tx, shop, thread, case, tries, now):
             return await _drop(tx, task)
-        if thread.conversation.owner is Owner.AGENT:
+        if await with_a_person(tx, thread.customer.id):
             # They are talking about something else: this question waits until that is over.
             await tx.tasks.postpone(task, at=now + shop.rules.follow_up_delay)
             return await tx.commit()
@@ -88,25 +88,45 @@ async def follow_up(shop: Workshop, task: Task) -> None:
 async def record_answer(shop: Workshop, conversation_id: str, message_id: str, fixed: bool | None) -> FollowUpRecorded:
     """Close on yes, reopen on no; an unclear answer goes to a human too, because guessing would be our convenience.
 
-    A no that comes after the case was closed for want of an answer still counts.
+    An answer that comes after the case was closed for want of one still counts.
     """
     now = shop.clock()
     async with shop.store() as tx:
         thread = await load_thread(tx, conversation_id)
+        thread.conversation.awaited = AwaitedAnswer.NOTHING
         case = await tx.find(Case, thread.conversation.case_id or "")
-        late_no = case is not None and case.state is CaseState.CLOSED and fixed is False
-        if case is None or (case.state is not CaseState.RESOLVED and not late_no):
+        if case is None or case.state not in SETTLED:
+            await tx.commit()
             return FollowUpRecorded("closed")
         message = await tx.get(Message, message_id)
-        agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
-        thread.conversation.awaited = AwaitedAnswer.NOTHING
-        if fixed:
+        if fixed and case.state is CaseState.RESOLVED:
             await close(tx, case, by="customer", note=message.text, now=now)
+        elif fixed:
+            tx.add(TimelineEntry(case_id=case.id, at=now, who="customer", what="said that it helped", why=message.text))
         else:
-            await reopen(tx, shop, thread, case, who="customer", why=message.text, now=now)
-            thread.conversation.handoff_message_id = message_id
+            case = await _not_fixed(tx, shop, thread, case, message, now)
+        agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
         await tx.commit()
         return FollowUpRecorded("closed" if fixed else "reopened", agent.name if agent else None)
+
+
+async def _not_fixed(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, message: Message, now: datetime
+) -> Case:
+    """The case a person takes up now: this one again, or, where another is live or this one is long over, that."""
+    in_time = case.state is CaseState.RESOLVED or since_fix(case, now) <= shop.rules.repeat_within
+    if not in_time or await live_case(tx, thread.conversation.id) is not None:
+        tx.add(
+            TimelineEntry(case_id=case.id, at=now, who="customer", what="said that it did not hold", why=message.text)
+        )
+        handed = await hand_off_in(tx, shop, thread, message.id, HandoffReason.DISSATISFIED, now=now)
+        return await tx.get(Case, handed.case_id)
+    case.repeats += 1
+    await reopen(tx, shop, thread, case, who="customer", why=message.text, now=now)
+    if thread.conversation.owner is Owner.BOT:
+        await move_owner(tx, thread.conversation, Owner.AGENT, case.agent_id)
+        thread.conversation.handoff_message_id = message.id
+    return case
 
 
 async def close(
@@ -120,24 +140,6 @@ async def close(
     case.closed_at = now
     tx.add(TimelineEntry(case_id=case.id, at=now, who=by, what="closed", why=note))
     tx.changed("desk", f"conversation:{case.conversation_id}")
-
-
-async def reopen(
-    tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, *, who: str, why: str, now: datetime
-) -> None:
-    """It did not hold: the case is back with its story, the fix and the follow-up are open again."""
-    site = await tx.find(Site, case.site_id) if case.site_id else None
-    case.state = move(case.state, "reopen")
-    case.resolved_at = case.closed_at = None
-    case.resolution_due = due_in_hours(site, now, shop.rules.targets.resolution[case.severity])
-    promise_an_answer(tx, case, by=due_in_hours(site, now, REOPENED_WITHIN), now=now)
-    for step in await tx.all(CaseStep, case_id=case.id, step=(Step.ACT, Step.FOLLOW_UP)):
-        step.state, step.note = StepState.OPEN, ""
-    tx.add(TimelineEntry(case_id=case.id, at=now, who=who, what="reopened", why=why))
-    if thread.conversation.owner is Owner.BOT:
-        await move_owner(tx, thread.conversation, Owner.AGENT, case.agent_id)
-    thread.conversation.case_id, thread.conversation.awaited = case.id, AwaitedAnswer.NOTHING
-    tx.changed("desk")
 
 
 def _reach(thread: Thread) -> Reach:

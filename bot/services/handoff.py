@@ -6,25 +6,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.assessment import Assessment, Signal
-from bot.core.cases import LIVE, gravest, hidden_cost_likely, severity_of
+from bot.core.cases import Matter, Return, gravest, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
-from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Severity, Step, StepState
+from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
 from bot.services.conversing import Thread, clock_words, load_thread, move_owner
 from bot.services.entities import (
     Agent,
     AssessmentRecord,
     Case,
     CaseStep,
-    Promise,
+    Message,
     Site,
-    Task,
     TimelineEntry,
 )
 from bot.services.ports import UnitOfWork
+from bot.services.promising import BOT, answer_within, due_in_hours, keep_promise, on_the_hour, promise_an_answer
+from bot.services.returning import earlier_case, first_owner, live_case, reopen, since_fix
 from bot.services.workshop import Workshop
-
-BOT = "Afterword"
-"""How the bot signs the timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +53,17 @@ async def hand_off(shop: Workshop, conversation_id: str, message_id: str, reason
 async def hand_off_in(
     tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, *, now: datetime
 ) -> HandedOff:
-    """The same, inside a transaction that is already open. A live case of this conversation is joined, not doubled."""
+    """The same, inside a transaction that is already open.
+
+    A live case of this conversation is joined, not doubled; a settled one about the same thing is opened again.
+    """
     conversation = thread.conversation
     case = await live_case(tx, conversation.id)
     again = conversation.handoff_message_id == message_id
     already = conversation.owner is Owner.AGENT and not again
+    first_told = case is None
     if case is None:
-        case = await _open_case(tx, shop, thread, message_id, reason, now)
+        case = await _begin(tx, shop, thread, message_id, reason, now)
     elif not again:
         tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="handed off again", why=reason.value))
         await _take_up_again(tx, shop, thread, case, message_id, reason, now)
@@ -72,14 +74,11 @@ async def hand_off_in(
             conversation.handoff_message_id = message_id
     conversation.case_id = case.id
     handed = await _what_to_say(tx, shop, thread, case, already=already, now=now)
-    asks = reason is HandoffReason.DISSATISFIED and not already and _asks_hidden_cost(shop, thread, case)
+    asks = first_told and reason is HandoffReason.DISSATISFIED and _asks_hidden_cost(shop, thread, case)
+    if again:
+        asks = conversation.awaited is AwaitedAnswer.HIDDEN_COST
     conversation.awaited = AwaitedAnswer.HIDDEN_COST if asks else AwaitedAnswer.NOTHING
     return replace(handed, ask_hidden_cost=asks)
-
-
-async def live_case(tx: UnitOfWork, conversation_id: str) -> Case | None:
-    """The case of this conversation that a human still has to do something about, if there is one."""
-    return await tx.one(Case, conversation_id=conversation_id, state=LIVE)
 
 
 def handoff_words(shop: Workshop, thread: Thread, handed: HandedOff) -> str:
@@ -111,28 +110,61 @@ async def _take_up_again(
         promise_an_answer(tx, case, by=due_in_hours(site, now, within), now=now)
 
 
-def promise_an_answer(tx: UnitOfWork, case: Case, *, by: datetime, now: datetime) -> None:
-    """The customer waits for a person again: until when is promised, and chased when it passes."""
-    case.first_response_at, case.first_response_due = None, by
-    _promise(tx, case, f"chase:{case.id}:{case.version}", now)
+async def _begin(
+    tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, now: datetime
+) -> Case:
+    """The case that this message is about: one that was settled and does not hold, or a new one."""
+    record = await tx.one(AssessmentRecord, message_id=message_id)
+    about = Matter(_failure(record, thread), thread.event.id if thread.event else None)
+    earlier = await earlier_case(tx, shop, thread, about, now)
+    # A message that nobody could read yet, which may be a "thank you", opens nothing again.
+    if earlier is not None and earlier[1] is Return.REOPENS and reason is not HandoffReason.BOT_UNAVAILABLE:
+        case = earlier[0]
+        await _return(tx, shop, thread, case, record, message_id, reason, now)
+        return case
+    return await _open_case(tx, shop, thread, message_id, record, reason, now, follows=earlier and earlier[0])
 
 
-def _promise(tx: UnitOfWork, case: Case, key: str, now: datetime) -> None:
-    due = case.first_response_due
-    tx.add(
-        Promise(case_id=case.id, text="a person answers", due_at=due, by=BOT),
-        Task(kind="chase_case", payload={"case_id": case.id}, key=key, due_at=due, created_at=now),
+async def _return(
+    tx: UnitOfWork,
+    shop: Workshop,
+    thread: Thread,
+    case: Case,
+    record: AssessmentRecord | None,
+    message_id: str,
+    reason: HandoffReason,
+    now: datetime,
+) -> None:
+    message = await tx.get(Message, message_id)
+    case.repeats += 1
+    case.severity = gravest(
+        case.severity, severity_of(as_assessment(record) if record else None, _facts(thread), reason)
     )
+    if case.failure is Failure.NONE:
+        case.failure, case.failure_words = _failure(record, thread), record.failure_words if record else ""
+    case.playbook = shop.playbooks.id_for(case.failure, case.severity)
+    await reopen(tx, shop, thread, case, who="customer", why=message.text, now=now)
+
+
+def _failure(record: AssessmentRecord | None, thread: Thread) -> Failure:
+    """What went wrong: as the customer said it, else as operations know it."""
+    return record.failure if record and record.failure else _facts(thread).known_failure.as_failure()
 
 
 async def _open_case(
-    tx: UnitOfWork, shop: Workshop, thread: Thread, message_id: str, reason: HandoffReason, now: datetime
+    tx: UnitOfWork,
+    shop: Workshop,
+    thread: Thread,
+    message_id: str,
+    record: AssessmentRecord | None,
+    reason: HandoffReason,
+    now: datetime,
+    *,
+    follows: Case | None,
 ) -> Case:
-    record = await tx.one(AssessmentRecord, message_id=message_id)
     event, site = thread.event, thread.site
-    facts = _facts(thread)
-    severity = severity_of(as_assessment(record) if record else None, facts, reason)
-    failure = record.failure if record and record.failure else facts.known_failure.as_failure()
+    severity = severity_of(as_assessment(record) if record else None, _facts(thread), reason)
+    failure = _failure(record, thread)
     answering = site or await _answering_site(tx, now)
     case = Case(
         reason=reason,
@@ -142,6 +174,9 @@ async def _open_case(
         conversation_id=thread.conversation.id,
         service_event_id=event.id if event else None,
         assessment_id=record.id if record else None,
+        agent_id=await first_owner(tx, follows) if follows else None,
+        previous_case_id=follows.id if follows else None,
+        repeats=int(_is_repeat(shop, follows, failure, reason, now)),
         failure=failure,
         failure_words=record.failure_words if record else "",
         playbook=shop.playbooks.id_for(failure, severity),
@@ -153,6 +188,13 @@ async def _open_case(
     await tx.flush()
     _begin_recovery(tx, case, reason, message_id, now)
     return case
+
+
+def _is_repeat(shop: Workshop, follows: Case | None, failure: Failure, reason: HandoffReason, now: datetime) -> bool:
+    """Whether a new case is the trouble of a settled one again: soon after, the same failure, and said by them."""
+    if follows is None or reason is HandoffReason.BOT_UNAVAILABLE:
+        return False
+    return follows.failure is failure and since_fix(follows, now) <= shop.rules.repeat_within
 
 
 def _begin_recovery(tx: UnitOfWork, case: Case, reason: HandoffReason, message_id: str, now: datetime) -> None:
@@ -170,7 +212,9 @@ def _begin_recovery(tx: UnitOfWork, case: Case, reason: HandoffReason, message_i
             )
         )
     tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="opened", why=reason.value))
-    _promise(tx, case, f"chase:{case.id}", now)
+    if case.previous_case_id:
+        tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="follows a case", why=case.previous_case_id))
+    keep_promise(tx, case, key=f"chase:{case.id}", now=now)
 
 
 async def _what_to_say(
@@ -208,28 +252,13 @@ def _facts(thread: Thread) -> Facts:
     return Facts.of(thread.event.facts) if thread.event else Facts()
 
 
-def answer_within(shop: Workshop, failure: Failure, severity: Severity) -> timedelta:
-    """How soon a person answers, in opening time: the playbook's word, else the business's target for the severity."""
-    playbook = shop.playbooks.find(failure, severity)
-    return (playbook and playbook.first_response) or shop.rules.targets.first_response[severity]
-
-
 def _asks_hidden_cost(shop: Workshop, thread: Thread, case: Case) -> bool:
+    if case.repeats:
+        return False  # they were asked the first time
     playbook = shop.playbooks.find(case.failure, case.severity)
     if playbook is not None and playbook.asks_hidden_cost is not None:
         return playbook.asks_hidden_cost
     return hidden_cost_likely(case.failure, _facts(thread))
-
-
-def due_in_hours(site: Site | None, now: datetime, worked: timedelta) -> datetime:
-    """When that much opening time of a site has passed; without a site the plain clock counts."""
-    return site.opening_hours().after_working(now, worked) if site else now + worked
-
-
-def on_the_hour(at: datetime) -> datetime:
-    """Rounded up to the next five minutes: nobody promises 14:27."""
-    at = at.replace(second=0, microsecond=0) + timedelta(minutes=1 if at.second or at.microsecond else 0)
-    return at + timedelta(minutes=-at.minute % 5)
 
 
 def as_assessment(record: AssessmentRecord) -> Assessment:

@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
-from bot.services.conversing import SENDING, Thread, load_turn
+from bot.services.conversing import DEFERRED, SENDING, WITHHELD, Thread, load_turn, with_a_person
 from bot.services.entities import Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
 from bot.services.reconciling import UNCONFIRMED, leave_open, reconcile
 from bot.services.workshop import Workshop
 
-WITHHELD = "withheld"
-"""The delivery of a message that was held back by us; `delivery_error` says why."""
 _MOST_TRIES = 12
 
 
@@ -26,7 +24,8 @@ async def send_message(shop: Workshop, task: Task) -> None:
     Found so at a second attempt, it may have left already: then the task goes on by asking what became of it.
     """
     async with shop.store() as tx:
-        message, thread = await load_turn(tx, task.payload["message_id"])
+        # Held, so that nobody takes the conversation over between our question and our answer to it.
+        message, thread = await load_turn(tx, task.payload["message_id"], hold=True)
         perhaps_left = message.delivery == UNCONFIRMED
         outbound = None if perhaps_left else await _let_go(shop, tx, task, message, thread)
     if perhaps_left:
@@ -37,21 +36,39 @@ async def send_message(shop: Workshop, task: Task) -> None:
 
 async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> Outbound | None:
     """Mark the message `sending` and answer what is to be sent; None when it may not leave now, which is recorded."""
-    if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
-        await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
-    elif message.delivery not in ("queued", SENDING):
+    if message.provider_id is not None:
+        # Taken, whatever its status is called: a provider's "queued" and "sending" are no invitation to send it again.
         await tx.tasks.finish(task)
         await tx.commit()
-    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message):
+    elif message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
+        await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
+    elif message.delivery not in ("queued", DEFERRED, SENDING):
+        await tx.tasks.finish(task)
+        await tx.commit()
+    elif _is_shown(message, thread):
+        return _outbound(message, thread)
+    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message, thread):
         await _settle(tx, task, message, WITHHELD, reason)
     elif opens := _quiet_until(shop, message, thread):
         await _defer(tx, task, message, at=opens)
     else:
+        if message.delivery == DEFERRED:
+            # It is said now, after what was said meanwhile: whoever reads on from there must not miss it.
+            message.position = await tx.conversations.next_position(message.conversation_id)
         if message.delivery != SENDING:
             message.delivery = SENDING
             await tx.commit()
-        return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+        return _outbound(message, thread)
     return None
+
+
+def _is_shown(message: Message, thread: Thread) -> bool:
+    """Whether it stands in a web chat's thread already, and cannot be taken back."""
+    return message.delivery == SENDING and thread.conversation.medium is Medium.WEBCHAT
+
+
+def _outbound(message: Message, thread: Thread) -> Outbound:
+    return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
 
 
 async def _hand_over(shop: Workshop, task: Task, medium: Medium, outbound: Outbound) -> None:
@@ -60,6 +77,20 @@ async def _hand_over(shop: Workshop, task: Task, medium: Medium, outbound: Outbo
     except ChannelError as error:
         return await _refused(shop, task, outbound.message_id, error)
     return await _accepted(shop, task, outbound.message_id, accepted)
+
+
+async def withhold_waiting(tx: UnitOfWork, conversation_id: str, reason: str) -> None:
+    """Settle now what the bot still had to say here, so that a person's words need not wait behind it."""
+    waiting = await tx.all(
+        Task, kind="send_message", state="todo", lock=(f"out:{conversation_id}", f"later:{conversation_id}")
+    )
+    for task in waiting:
+        message = await tx.get(Message, task.payload["message_id"])
+        ours = message.author is Author.BOT and message.kind is not MessageKind.COMPLIANCE
+        # One that is unconfirmed may have left: what became of it is asked first.
+        waits = message.delivery in ("queued", DEFERRED)
+        if ours and waits and task.key and await tx.tasks.cancel(task.key):
+            message.delivery, message.delivery_error = WITHHELD, reason
 
 
 def _held_back(message: Message, thread: Thread) -> str:
@@ -91,8 +122,11 @@ def _quiet_until(shop: Workshop, message: Message, thread: Thread) -> datetime |
     return window.next_allowed(now, zone) if _writes_first(message) and not window.allows(now, zone) else None
 
 
-async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
-    """Why what was deferred to the morning has lost its point, or `""`."""
+async def _overtaken(tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> str:
+    """Why what nobody asked for has lost its point, or `""`."""
+    ours = thread.conversation.owner is Owner.BOT and _writes_first(message)
+    if ours and await with_a_person(tx, thread.conversation.customer_id):
+        return "a person is talking with the customer in another conversation"
     if not task.payload.get("deferred"):
         return ""
     heard = await tx.all(
@@ -112,7 +146,7 @@ async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) 
         created_at=task.created_at,
     )
     tx.add(later)
-    message.delivery = "queued"
+    message.delivery = DEFERRED
     await _finish(tx, task, message)
 
 

@@ -100,6 +100,10 @@ class Dialogue(Protocol):
         """What the bot understands in texts, without any conversation."""
         ...
 
+    async def resume(self, conversation_id: str) -> None:
+        """The conversation is the bot's again: whatever it was in the middle of is over, and it listens."""
+        ...
+
     async def ready(self) -> bool:
         """Whether it can answer now."""
         ...
@@ -126,8 +130,11 @@ class Conversations(Protocol):
         """A conversation with what it is about. Raises NotFound."""
         ...
 
-    async def parts_around(self, message_id: str) -> tuple[Message, ThreadParts]:
-        """A message with its conversation and what that is about. Raises NotFound."""
+    async def parts_around(self, message_id: str, *, hold: bool = False) -> tuple[Message, ThreadParts]:
+        """A message with its conversation and what that is about. Raises NotFound.
+
+        `hold`: nobody moves the conversation's ownership from now until this transaction ends.
+        """
         ...
 
     async def next_position(self, conversation_id: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from bot.core.assessment import Assessment, Circumstances, Reading, assess, next_step
+from bot.core.cases import LIVE
 from bot.core.facts import Facts
 from bot.core.vocabulary import (
     AwaitedAnswer,
@@ -16,11 +17,12 @@ from bot.core.vocabulary import (
 )
 from bot.services import consent
 from bot.services.conversing import Thread, load_thread
-from bot.services.entities import AssessmentRecord, AuditEntry, ContactPoint, Message
+from bot.services.entities import AssessmentRecord, AuditEntry, Case, ContactPoint, Message
 from bot.services.follow_up import FollowUpRecorded, record_answer
 from bot.services.handoff import HandedOff, hand_off
 from bot.services.learning import calibration_for
 from bot.services.ports import UnitOfWork
+from bot.services.returning import since_fix
 from bot.services.workshop import Workshop
 
 _UNHAPPY = frozenset({Verdict.MASKED, Verdict.COMPLAINT})
@@ -56,7 +58,8 @@ class Recovery:
                 calibration = await calibration_for(tx, language, thread.event.site_id if thread.event else None)
                 assessment = assess(reading, await _circumstances(tx, thread, message), calibration=calibration)
                 awaited = thread.conversation.awaited
-                step = next_step(assessment, reading, awaited)
+                known = await _story_known(tx, thread, self._shop)
+                step = next_step(assessment, reading, awaited, story_known=known)
                 record = _recorded(thread, message, assessment, reading, step, self._shop)
                 tx.add(record)
                 _await_next(thread, step, message)
@@ -95,6 +98,14 @@ class Recovery:
             tx.add(AuditEntry(at=now, who="customer", action="wrong_person", subject=point.id, detail=detail))
             tx.changed("desk")
             await tx.commit()
+
+
+async def _story_known(tx: UnitOfWork, thread: Thread, shop: Workshop) -> bool:
+    """Whether a person has, or lately had, a case of this conversation: its story is not asked for again (P26)."""
+    case = await tx.find(Case, thread.conversation.case_id) if thread.conversation.case_id else None
+    if case is None or case.state in LIVE:
+        return case is not None
+    return since_fix(case, shop.clock()) <= shop.rules.repeat_within
 
 
 async def _circumstances(tx: UnitOfWork, thread: Thread, message: Message) -> Circumstances:
@@ -149,7 +160,8 @@ def _settle_event(thread: Thread, record: AssessmentRecord, awaited: AwaitedAnsw
         return
     if event.verdict in _UNHAPPY and record.verdict not in _UNHAPPY:
         return
-    if awaited is AwaitedAnswer.NOTHING and event.verdict is not Verdict.PENDING and record.verdict not in _UNHAPPY:
+    asked = awaited not in (AwaitedAnswer.NOTHING, AwaitedAnswer.LAST_WORD)
+    if not asked and event.verdict is not Verdict.PENDING and record.verdict not in _UNHAPPY:
         return
     event.verdict = record.verdict
     event.assessment_id = record.id

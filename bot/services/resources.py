@@ -122,6 +122,8 @@ async def case_summary(tx: UnitOfWork, case: Case, now: datetime) -> Json:
         "probability": record.probability if record else None,
         "failure": {"code": case.failure.value, "words": case.failure_words},
         "answered": case.first_response_at is not None,
+        "repeats": case.repeats,
+        "previous_case_id": case.previous_case_id,
     }
 
 

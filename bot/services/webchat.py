@@ -19,7 +19,7 @@ from bot.services.workshop import Workshop
 TICKET_LASTS = timedelta(seconds=60)
 """How long a ticket for the live events can be used, once."""
 
-# A web chat text has arrived as soon as it has left the outbox: whoever listens reads it from the store.
+# A web chat text has arrived as soon as the outbox has let it go: whoever listens reads it from the store.
 _ARRIVED = frozenset({"sending", "sent", "delivered", "read"})
 _ON_ITS_WAY = frozenset({"queued", "accepted"})
 
@@ -98,8 +98,9 @@ def _ticket_hash(ticket: str) -> str:
 async def thread(shop: Workshop, conversation_id: str, after: str | None = None) -> list[Json]:
     """What the visitor sees, oldest first: their own messages and those of ours that have left.
 
-    Words withheld or failed are not there. While a message of ours is on its way, those numbered after it wait, so
-    that "everything after this one" never skips a message. Raises Refused when `after` is not in the conversation.
+    Words withheld, failed or waiting for the morning are not there. While a message of ours is on its way, those
+    numbered after it wait, so that "everything after this one" never skips a message. Raises Refused when `after` is
+    not in the conversation.
     """
     async with shop.store(read_only=True) as tx:
         messages = await tx.all(Message, conversation_id=conversation_id, order_by="position")

@@ -31,6 +31,7 @@ class Rules:
     follow_up_delay: timedelta = timedelta(hours=24)
     follow_up_again_after: timedelta = timedelta(hours=48)
     follow_up_tries: int = 2
+    repeat_within: timedelta = timedelta(days=30)
     bot_may_fail_for: timedelta = timedelta(minutes=1)
     lease: timedelta = timedelta(minutes=1)
     listed_within: timedelta = timedelta(minutes=2)

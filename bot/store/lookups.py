@@ -80,6 +80,12 @@ def thread_of_message() -> Select[Any]:
     return _with_thread(query).where(t.messages.c.id == bindparam("id"))
 
 
+@cache
+def thread_of_message_held() -> Select[Any]:
+    """The same, with the conversation's row held until the transaction ends (SQLite holds everything anyway)."""
+    return thread_of_message().with_for_update(of=Conversation, key_share=True)
+
+
 def _with_thread(query: Select[Any]) -> Select[Any]:
     conversation = t.conversations.c
     return (

@@ -19,7 +19,7 @@ from bot.core.vocabulary import CaseState, CheckInState, Direction, Owner, Verdi
 from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceEvent
 from bot.services.ports import CasePage, EventPage, Hint, ThreadParts
 from bot.store import tables as t
-from bot.store.lookups import thread_of_conversation, thread_of_message
+from bot.store.lookups import thread_of_conversation, thread_of_message, thread_of_message_held
 from bot.store.tables import Instant
 
 
@@ -44,9 +44,10 @@ class ConversationRepository:
         conversation, customer, point, check_in, event, site = found
         return conversation, customer, point, check_in, event, site
 
-    async def parts_around(self, message_id: str) -> tuple[Message, ThreadParts]:
-        """A message with its conversation and what that is about. Raises NotFound."""
-        found = (await self._session.execute(thread_of_message(), {"id": message_id})).first()
+    async def parts_around(self, message_id: str, *, hold: bool = False) -> tuple[Message, ThreadParts]:
+        """A message with its conversation and what that is about; `hold` the conversation's row. Raises NotFound."""
+        query = thread_of_message_held() if hold else thread_of_message()
+        found = (await self._session.execute(query, {"id": message_id})).first()
         if found is None:
             raise NotFound(f"there is no message {message_id!r}")
         message, conversation, customer, point, check_in, event, site = found

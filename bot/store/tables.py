@@ -306,6 +306,8 @@ cases = Table(
     _text("summary"),
     _text("brief"),
     Column("reassignments", Integer, nullable=False),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
+    _ref("previous_case_id", "cases.id", nullable=True, index=False),
     Column("version", Integer, nullable=False),
     Index("ix_cases_state_first_response_due", "state", "first_response_due"),
     # One live case in a conversation: a second handoff joins the first.

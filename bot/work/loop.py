@@ -13,7 +13,7 @@ import structlog
 
 from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import AfterwordError, Conflict
-from bot.services import catching_up, chasing, check_ins, follow_up, outbox, turns
+from bot.services import catching_up, chasing, check_ins, follow_up, outbox, resuming, turns
 from bot.services.entities import Task
 from bot.services.workshop import Workshop
 
@@ -24,6 +24,7 @@ Handler = Callable[[Workshop, Task], Awaitable[None]]
 HANDLERS: Mapping[str, Handler] = {
     "handle_message": turns.handle_message,
     "send_message": outbox.send_message,
+    "resume_dialogue": resuming.resume_dialogue,
     "send_check_in": check_ins.send_check_in,
     "judge_silence": check_ins.judge_unanswered,
     "follow_up": follow_up.follow_up,

@@ -263,6 +263,14 @@ async def test_an_offered_hand_waits_for_a_yes() -> None:
     assert slots == {"hand_offered": True}
 
 
+@pytest.mark.parametrize(("failure", "response"), [("wait", "utter_offer_hand"), ("", "utter_default")])
+async def test_a_hand_is_offered_for_a_remark_and_for_what_was_not_understood(failure: str, response: str) -> None:
+    """Nobody is thanked for mentioning what they did not mention."""
+    messages, _ = await run(ActionOfferHand(), said("nlu_fallback", slots={"failure": failure, "failure_words": ""}))
+
+    assert words(messages) == [response]
+
+
 async def test_leaving_is_recorded_before_it_is_confirmed(services: Services) -> None:
     """Opt-out and wrong person each record once and say one line."""
     left, _ = await run(ActionOptOut(), said("opt_out"))

@@ -282,6 +282,26 @@ def test_thanks_after_the_close_is_left_in_peace() -> None:
     assert step(replace(thanks, p=0.99), AwaitedAnswer.NOTHING) is NextStep.RECOVER
 
 
+def test_thanks_to_a_person_are_answered_once_whatever_operations_know() -> None:
+    """After a fix they are the last word; what went wrong was dealt with, and makes no complaint of them."""
+    thanks = Reading("thanks!", p=0.3, intent="thanks", intent_confidence=0.9)
+    grave = of(thanks, facts=BAD_FACTS)
+    assert grave.verdict is Verdict.MASKED
+
+    assert next_step(grave, thanks, AwaitedAnswer.LAST_WORD, story_known=True) is NextStep.CLOSE_WARMLY
+    assert next_step(grave, thanks, AwaitedAnswer.NOTHING, story_known=True) is NextStep.STAY_SILENT
+    assert next_step(grave, thanks, AwaitedAnswer.CHECK_IN) is NextStep.RECOVER
+
+
+def test_who_has_told_their_story_is_offered_the_person_who_knows_it() -> None:
+    """Instead of being asked for it again."""
+    riddle = Reading("and the other one?", p=0.2, intent="nlu_fallback", intent_confidence=0.2)
+
+    for awaited in (AwaitedAnswer.NOTHING, AwaitedAnswer.LAST_WORD):
+        assert next_step(of(riddle), riddle, awaited, story_known=True) is NextStep.OFFER_HAND
+        assert next_step(of(riddle), riddle, awaited) is NextStep.LISTEN
+
+
 @given(readings, circumstances)
 def test_an_answer_to_the_follow_up_belongs_to_the_follow_up(reading: Reading, around: Circumstances) -> None:
     """Whether it helped is asked by the case, not by the check-in; only a wish for a person goes first."""

@@ -14,16 +14,19 @@ from bot.core.cases import (
     DEFAULT_TARGETS,
     GATE,
     LIVE,
+    Matter,
+    Return,
     allowed_actions,
     check_resolvable,
     check_step,
     move,
+    return_to,
     severity_of,
     urgency,
 )
 from bot.core.errors import Conflict, Refused
 from bot.core.facts import Facts
-from bot.core.vocabulary import CaseState, HandoffReason, Severity, Step, StepState, Verdict
+from bot.core.vocabulary import CaseState, Failure, HandoffReason, Severity, Step, StepState, Verdict
 
 ACTIONS = ("claim", "release", "resolve", "close", "reopen")
 LEGAL = {
@@ -190,3 +193,27 @@ def test_waiting_never_makes_a_case_less_urgent(severity: Severity, due: datetim
     assert urgency(severity, first_response_due=due, answered=False, now=later) >= urgency(
         severity, first_response_due=due, answered=False, now=NOON
     )
+
+
+@pytest.mark.parametrize(
+    ("failure", "event", "days", "expected"),
+    [
+        (Failure.WAIT, "lunch", 0, Return.REOPENS),
+        (Failure.NONE, "lunch", 30, Return.REOPENS),
+        (Failure.OTHER, "lunch", 1, Return.REOPENS),
+        (Failure.WAIT, "lunch", 31, Return.FOLLOWS),
+        (Failure.PRICE, "lunch", 1, Return.FOLLOWS),
+        (Failure.WAIT, "dinner", 1, Return.FOLLOWS),
+        (Failure.NONE, "dinner", 1, Return.UNRELATED),
+        (Failure.PRICE, "dinner", 1, Return.UNRELATED),
+    ],
+)
+def test_a_complaint_comes_back_to_the_case_it_is_about(
+    failure: Failure, event: str, days: int, expected: Return
+) -> None:
+    """The same service and no other failure, soon: the case itself. Later, or half the same: one that follows."""
+    settled, month = Matter(Failure.WAIT, "lunch"), timedelta(days=30)
+
+    found = return_to(settled, Matter(failure, event), since_fix=timedelta(days=days), within=month)
+
+    assert found is expected

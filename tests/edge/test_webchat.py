@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +13,13 @@ import jwt
 import pytest
 from aiohttp import ClientResponse
 
-from bot.core.vocabulary import Author, MessageKind, Owner
+from bot.channels.webchat import WebChatChannel
+from bot.core.vocabulary import Author, Medium, MessageKind, Owner
 from bot.services.conversing import move_owner, say
-from bot.services.entities import Agent, Conversation, Message
+from bot.services.entities import Agent, Conversation, Message, Task
+from bot.services.outbox import send_message
 from bot.services.workshop import Workshop
+from bot.store.unit_of_work import SqlStore
 from tests.conftest import Clock
 from tests.edge.conftest import IDENTITY_SECRET, Edge, on_sqlite
 from tests.edge.samples import LUNCH
@@ -146,6 +150,65 @@ async def test_a_cursor_never_skips_words_that_were_still_on_their_way(visitor: 
     assert [message["id"] for message in await visitor.thread(after=before[-1]["id"])] == [slow, later]
 
 
+async def test_words_that_wait_for_the_morning_hide_nothing_and_come_after_what_was_said(
+    visitor: Visitor, shop: Workshop
+) -> None:
+    """A deferred question stands at the end when it is asked, where a cursor finds it."""
+    await visitor.write("hello", "a")
+    deferred = await answer(shop, visitor, "How was lunch?", "scheduled")
+    last = await visitor.write("anybody?", "b")
+    assert [message["text"] for message in await visitor.thread()] == ["hello", "anybody?"]
+
+    async with shop.store() as tx:
+        task = await tx.one(Task, key=f"send:{deferred}")
+        assert task is not None
+        task.state, task.attempts = "doing", 1
+        await tx.commit()
+    channels = {Medium.WEBCHAT: WebChatChannel(lambda conversation_id: None)}
+    await send_message(replace(shop, channels=channels), task)
+
+    assert [message["id"] for message in await visitor.thread(after=last)] == [deferred]
+
+
+async def test_words_that_a_worker_is_about_to_let_go_are_not_read_before_it_has(
+    visitor: Visitor, shop: Workshop
+) -> None:
+    """Only the gate makes them visible: if a person is faster they were never said."""
+
+    class Beginning:
+        """A worker that is handed the task, and is slow."""
+
+        lease = timedelta(minutes=1)
+
+        def room(self) -> int:
+            return 10
+
+        def take(self, tasks: Sequence[Task], *, more: bool) -> None:
+            """Not yet."""
+
+    assert isinstance(shop.store, SqlStore)
+    shop.store.worker = Beginning()
+    async with shop.store() as tx:
+        conversation = await tx.get(Conversation, visitor.conversation_id)
+        await say(tx, conversation, "Never mind that", kind=MessageKind.DIALOGUE, now=shop.clock())
+        await tx.commit()
+    shop.store.worker = None
+    assert await visitor.thread() == []
+
+    async with shop.store() as tx:
+        await move_owner(tx, await tx.get(Conversation, visitor.conversation_id), Owner.AGENT)
+        await tx.commit()
+        task = await tx.one(Task, kind="send_message")
+    assert task is not None
+    await send_message(shop, task)
+
+    async with shop.store(read_only=True) as tx:
+        message = await tx.one(Message, conversation_id=visitor.conversation_id)
+    assert message is not None
+    assert (message.delivery, message.delivery_error) == ("withheld", "a person owns the conversation")
+    assert await visitor.thread() == []
+
+
 async def test_one_visitor_never_sees_anothers_thread(edge: Edge, visitor: Visitor) -> None:
     """A token opens its own conversation."""
     await visitor.write("secret", "a")
@@ -267,6 +330,32 @@ async def test_a_stream_taken_up_again_tells_what_was_missed(visitor: Visitor, s
         got = [(await next_of(stream, "message"))["id"] for _ in missed]
 
     assert got == missed
+
+
+async def test_an_event_source_made_anew_says_in_its_address_where_it_was(
+    visitor: Visitor, edge: Edge, shop: Workshop
+) -> None:
+    """It cannot send the header that it would send when coming back by itself."""
+    first = await visitor.write("hello", "a")
+    missed = await answer(shop, visitor, "one")
+    ticket = (await visitor.edge.post("/webchat/tickets", status=201))["ticket"]
+
+    async with await edge.open(f"{EVENTS}?ticket={ticket}&after={first}") as response:
+        assert (await next_of(events(response), "message"))["id"] == missed
+
+
+async def test_two_streams_of_one_session_tell_the_same_in_the_same_order(visitor: Visitor, shop: Workshop) -> None:
+    """Two tabs agree, and with the list."""
+    async with await visitor.edge.open(EVENTS) as one, await visitor.edge.open(EVENTS) as other:
+        streams = [events(one), events(other)]
+        for stream in streams:
+            await next_of(stream, "owner")
+        for number in range(3):
+            await visitor.write(f"text {number}", f"c{number}")
+            await answer(shop, visitor, f"answer {number}")
+        told = [[(await next_of(stream, "message"))["id"] for _ in range(6)] for stream in streams]
+
+    assert told[0] == told[1] == [message["id"] for message in await visitor.thread()]
 
 
 async def test_an_unknown_last_id_tells_the_whole_thread(visitor: Visitor, shop: Workshop) -> None:

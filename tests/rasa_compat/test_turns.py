@@ -1,15 +1,21 @@
 """Rasa and its actions as they really run: two processes, spoken to over HTTP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import ConversationPaused, SlotSet
+from rasa.shared.core.slots import BooleanSlot
+from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.core.dialogue import DialogueRejected, DialogueUnavailable
 from bot.dialogue.client import RasaDialogue
+from bot.rasa_compat import turns
 
 SMS = {"channel": "sms"}
 Remembered = Callable[[str], Awaitable[list[tuple[str, str]]]]
@@ -116,6 +122,43 @@ async def test_a_paused_conversation_is_silent_until_it_is_resumed(dialogue: Ras
     assert (await dialogue.turn(conversation, "m2", "the food was cold", SMS)).utterances == ()
     await dialogue.resume(conversation)
     assert (await dialogue.turn(conversation, "m3", "the food was cold", SMS)).utterances
+
+
+async def test_a_hand_offered_before_a_person_spoke_is_not_taken_by_a_later_yes() -> None:
+    """A handback withdraws it, and the bot listens; told twice, it changes nothing more."""
+    slot = BooleanSlot("hand_offered", mappings=[], initial_value=False)
+    tracker = DialogueStateTracker("c-1", [slot])
+    tracker.update_with_events([SlotSet("hand_offered", True), ConversationPaused()], Domain.empty())
+    agent = Agent(tracker)
+
+    await turns.resume(agent, "c-1")
+    await turns.resume(agent, "c-1")
+
+    assert tracker.get_slot("hand_offered") is False
+    assert not tracker.is_paused()
+    assert [event.type_name for event in tracker.events][-3:] == ["slot", "resume", "action"]
+    assert agent.saved == 2
+
+
+class Agent:
+    """A loaded agent with one conversation."""
+
+    def __init__(self, tracker: DialogueStateTracker) -> None:
+        self.tracker, self.domain, self.saved = tracker, Domain.empty(), 0
+        self.processor = self.lock_store = self
+
+    @asynccontextmanager
+    async def lock(self, conversation_id: str) -> AsyncIterator[None]:
+        """Nobody else is here."""
+        yield
+
+    async def get_tracker(self, conversation_id: str) -> DialogueStateTracker:
+        """The conversation."""
+        return self.tracker
+
+    async def save_tracker(self, tracker: DialogueStateTracker) -> None:
+        """Count."""
+        self.saved += 1
 
 
 async def test_a_slash_is_not_a_command(dialogue: RasaDialogue, conversation: str) -> None:

@@ -147,7 +147,7 @@ async def test_a_case_is_resolved_with_every_step_and_a_summary(house: House, ca
 
     now, conversation = await house.case(), await house.conversation()
     assert (now.state, now.resolved_at, now.summary) == (CaseState.RESOLVED, house.clock.now, "a new soup")
-    assert (conversation.owner, conversation.awaited) == (Owner.BOT, AwaitedAnswer.NOTHING)
+    assert (conversation.owner, conversation.awaited) == (Owner.BOT, AwaitedAnswer.LAST_WORD)
     step = await house.one(CaseStep, step=Step.ACT)
     assert (step.by, step.note, step.at) == ("Sam", "new soup", house.clock.now)
 

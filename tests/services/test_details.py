@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.core.vocabulary import CaseState, Role
 from bot.services import resources
 from bot.services.entities import Case, Json
@@ -58,6 +60,7 @@ async def test_a_case_does_not_inherit_what_the_one_before_was_about(house: Hous
         await tx.commit()
 
     house.clock.forward(minutes=5)
+    house.reading = replace(UNHAPPY, failure="availability")
     await house.writes("and now order 5520 is late")
     second = await house.case()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -90,16 +91,16 @@ async def test_anything_but_a_yes_brings_the_case_back_with_its_agent(
 
 
 async def test_a_reopened_case_is_promised_and_chased_like_a_new_one(house: House, fixed: Case) -> None:
-    """An hour of opening time: at nine in the evening that is ten in the morning, and not at night."""
+    """Half an hour of opening time: at nine in the evening that is half past nine in the morning, and not at night."""
     await a_day_later(house)
     house.at(21)
     await answers(house, False)
 
     case = await house.case()
-    tomorrow = house.clock.now.replace(hour=10) + timedelta(days=1)
+    tomorrow = house.clock.now.replace(hour=9, minute=30) + timedelta(days=1)
     assert case.first_response_due == tomorrow
     assert tomorrow in [promise.due_at for promise in await house.all(Promise, kept_at=None)]
-    house.at(10, days=1)
+    house.at(9, 30, days=1)
     await house.worker.drain()
     assert (await house.case()).breached_at == tomorrow
     assert house.sms.texts[-1] == "utter_progress[en]"
@@ -223,7 +224,7 @@ async def test_a_case_resolved_twice_is_asked_about_once_at_a_time(house: House,
 async def test_while_a_person_talks_about_something_else_the_question_waits(house: House, fixed: Case) -> None:
     """It is asked when that is over, and its answer belongs to the case it asks about."""
     house.dialogue.says = ["Sorry to hear that."]
-    house.reading = UNHAPPY
+    house.reading = replace(UNHAPPY, failure="price")
     house.later(minutes=5)
     await house.writes("and another thing")
     other = await house.case()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot.core.errors import ChannelError
-from bot.core.vocabulary import Verdict
-from bot.services.entities import ContactPoint, Delivery, Message, ServiceEvent, Task
+from bot.core.vocabulary import Medium, Owner, Verdict
+from bot.services.conversing import load_turn
+from bot.services.entities import CheckIn, ContactPoint, Conversation, Delivery, Message, ServiceEvent, Task
 from bot.services.inbound import record_status
 from bot.services.ports import Accepted, Outbound, SentMessage
 from bot.store.unit_of_work import SqlStore
@@ -158,6 +160,20 @@ async def test_a_status_settles_what_was_left_open(house: House) -> None:
 
     assert (await house.one(Message, direction="out")).delivery == "delivered"
     assert (await house.one(Message, direction="out")).provider_id == "SM77"
+
+
+@pytest.mark.parametrize("status", ["queued", "sending"])
+async def test_a_status_that_sounds_like_our_own_sends_nothing_again(house: House, status: str) -> None:
+    """The provider says that it has the message in its queue: it was taken."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    await reports(house, status)
+    for _ in range(8):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert (await delivery(house))[0] == status
 
 
 async def test_a_worker_that_dies_while_sending_leaves_it_unconfirmed(house: House) -> None:
@@ -335,3 +351,82 @@ async def test_an_agents_words_do_not_leave_after_an_opt_out(house: House) -> No
     await house.worker.drain()
 
     assert (await house.outbox())[-2:] == [("Robin, Sam here.", "withheld"), ("utter_opt_out[en]", "queued")]
+
+
+async def test_words_that_wait_are_settled_by_a_takeover_and_keep_nobody_waiting(house: House) -> None:
+    """The bot's text waits five minutes for a busy provider; the agent's answer leaves at once."""
+    sam = await house.hires()
+    house.sms.fails_with = [ChannelError("busy", retry_after=300)]
+    case = await house.complains()
+    await house.desk.reply(case.id, sam.id, "Robin, Sam here.")
+    await house.worker.drain()
+
+    assert house.sms.texts == ["Robin, Sam here."]
+    bots, _ = await house.all(Message, direction="out", order_by="position")
+    assert (bots.delivery, bots.delivery_error) == ("withheld", "a person took over the conversation")
+    house.later(minutes=10)
+    await house.worker.drain()
+    assert house.sms.texts == ["Robin, Sam here."]
+
+
+async def test_words_of_the_bot_that_never_left_do_not_leave_after_a_takeover(house: House) -> None:
+    """The provider never took them, and meanwhile a person has spoken."""
+    sam = await house.hires()
+    house.sms.fails_with = [LOST]
+    case = await house.complains()
+    await house.desk.reply(case.id, sam.id, "Robin, Sam here.")
+    bots, _ = await house.all(Message, direction="out", order_by="position")
+    assert bots.delivery == "unconfirmed", "it may have left, so it is not called withheld"
+    for _ in range(8):
+        await house.worker.drain()
+        house.later(seconds=30)
+
+    assert house.sms.texts == ["Robin, Sam here."]
+    bots, _ = await house.all(Message, direction="out", order_by="position")
+    assert (bots.delivery, bots.delivery_error) == ("withheld", "the conversation moved on before this could leave")
+
+
+async def test_nothing_is_asked_while_a_person_talks_with_the_customer_somewhere_else(house: House) -> None:
+    """A question by SMS was on its way when an agent took up the same customer's chat on the website (P32)."""
+    house.sms.fails_with = [ChannelError("busy", retry_after=30)]
+    await house.serve()
+    phone = await house.conversation()
+    async with house.shop.store() as tx:
+        point = ContactPoint(customer_id=phone.customer_id, medium=Medium.WEBCHAT, address="c-1")
+        tx.add(point)
+        await tx.flush()
+        web = Conversation(
+            customer_id=phone.customer_id,
+            contact_point_id=point.id,
+            medium=Medium.WEBCHAT,
+            owner=Owner.AGENT,
+            created_at=house.clock.now,
+        )
+        tx.add(web)
+        await tx.commit()
+    house.later(seconds=30)
+    await house.serve("order-2")
+
+    assert house.sms.texts == []
+    assert await delivery(house) == ("withheld", "a person is talking with the customer in another conversation")
+    skipped = await house.one(CheckIn, service_event_id=(await house.one(ServiceEvent, external_id="order-2")).id)
+    assert skipped.trace[-1]["rule"] == "collision"
+
+
+async def test_nobody_takes_over_between_the_question_and_its_answer(house: House) -> None:
+    """The gate holds the conversation while it decides: a takeover comes before its question or after its answer."""
+    sam = await house.hires()
+    house.sms.fails_with = [ChannelError("busy", retry_after=30)]
+    case = await house.complains()
+    message = await house.one(Message, direction="out")
+    async with house.shop.store() as tx:
+        _, thread = await load_turn(tx, message.id, hold=True)
+        taking_over = asyncio.create_task(house.desk.reply(case.id, sam.id, "Robin, Sam here."))
+        await asyncio.wait({taking_over}, timeout=0.3)
+
+        assert not taking_over.done()
+        async with house.shop.store(read_only=True) as now:
+            assert (await now.get(Conversation, thread.conversation.id)).version == thread.conversation.version
+    await taking_over
+
+    assert (await house.conversation()).version == thread.conversation.version + 1

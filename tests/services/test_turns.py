@@ -190,6 +190,7 @@ async def test_an_agents_answer_also_withholds_what_already_waits_in_the_outbox(
     case = await house.complains()
     await house.desk.claim(case.id, sam.id)
     await house.desk.hand_back(case.id, sam.id)
+    await house.worker.drain()
     house.reading, house.dialogue.says = CONTENT, ["I could also help."]
     await house.arrives("are you there?")
     [task] = await _claimed(house)

@@ -197,6 +197,10 @@ class CaseLine(View):
     probability: float | None
     failure: FailureView
     answered: bool
+    repeats: int
+    """How often the customer came back about it after it had been put right."""
+    previous_case_id: str | None
+    """The settled case that this one follows."""
 
 
 class CaseList(View):

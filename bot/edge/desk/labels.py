@@ -73,6 +73,7 @@ _NAMES = {
     },
     "delivery": {
         "queued": "waiting to leave",
+        "scheduled": "waiting for the morning",
         "accepted": "handed over",
         "sending": "leaving",
         "sent": "sent",

@@ -229,6 +229,9 @@ async def test_a_case_changes_hands_with_a_brief_and_goes_back_to_the_assistant(
 
     assert (await sam.send(f"/desk/cases/{case}/handback")).status == 409
     assert (await mira.send(f"/desk/cases/{case}/handback")).status == 303
+    assert "Take the conversation back" in await mira.look(f"/desk/cases/{case}")
+    assert (await mira.send(f"/desk/cases/{case}/claim")).status == 303
+    assert "Hand back to the assistant" in await mira.look(f"/desk/cases/{case}")
     desk = CaseDesk(town.shop)
     for step in GATE:
         await desk.step(case, town.mira.id, Step(step), StepState.DONE, "")
