@@ -164,6 +164,20 @@ async def test_a_status_settles_what_was_left_open(house: House) -> None:
     assert (await house.one(Message, direction="out")).provider_id == "SM77"
 
 
+@pytest.mark.parametrize("status", ["queued", "sending"])
+async def test_a_status_that_sounds_like_our_own_sends_nothing_again(house: House, status: str) -> None:
+    """The provider says that it has the message in its queue: it was taken."""
+    house.sms.fails_with = [LOST]
+    await house.writes("hello")
+    await reports(house, status)
+    for _ in range(8):
+        house.later(seconds=30)
+        await house.worker.drain()
+
+    assert house.sms.sent == []
+    assert (await delivery(house))[0] == status
+
+
 async def test_a_worker_that_dies_while_sending_leaves_it_unconfirmed(house: House) -> None:
     """Marked `sending` and then nothing: the next worker finds it so and does not try again."""
 

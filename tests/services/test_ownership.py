@@ -125,7 +125,7 @@ async def test_without_the_precondition_the_bot_is_caught_talking_over_people(
     monkeypatch.setattr(outbox, "_held_back", lambda message, thread: "")
     monkeypatch.setattr("bot.services.desk.withhold_waiting", _nothing)
 
-    caught = [wrong for seed in range(25) for wrong in (await one_day(store, seed)).channel.wrong]
+    caught = [wrong for seed in range(25, 75) for wrong in (await one_day(store, seed)).channel.wrong]
 
     assert any("left after a person had spoken" in wrong for wrong in caught)
     assert any("left while a person owns the conversation" in wrong for wrong in caught)
