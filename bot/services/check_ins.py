@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from bot.core.check_in import ContactDecision, Outcome, Reach, decide_contact
-from bot.core.delivery import UNDELIVERED
+from bot.core.check_in import ContactDecision, Outcome
+from bot.core.delivery import NEVER_ARRIVED
 from bot.core.facts import Facts
 from bot.core.silence import Silence, judge_silence
 from bot.core.vocabulary import (
@@ -15,13 +14,13 @@ from bot.core.vocabulary import (
     CheckInState,
     MessageKind,
     Owner,
+    Purpose,
     Verdict,
 )
-from bot.services.conversing import Thread, known_zone, load_thread, say
+from bot.services.conversing import Thread, load_thread, say
 from bot.services.entities import (
     AssessmentRecord,
     CheckIn,
-    Consent,
     Conversation,
     Customer,
     Message,
@@ -29,12 +28,10 @@ from bot.services.entities import (
     Site,
     Task,
 )
-from bot.services.handoff import live_case
-from bot.services.outbox import WITHHELD
 from bot.services.ports import UnitOfWork
+from bot.services.reaching import decide
+from bot.services.trace import note_contact
 from bot.services.workshop import Workshop
-
-_NEVER_ARRIVED = UNDELIVERED | {WITHHELD}
 
 
 async def send_check_in(shop: Workshop, task: Task) -> None:
@@ -46,18 +43,25 @@ async def send_check_in(shop: Workshop, task: Task) -> None:
             await tx.tasks.finish(task)
             return await tx.commit()
         thread = await _thread_of(tx, check_in)
-        decision = await _decide(tx, shop, thread, now)
-        check_in.trace = [*check_in.trace, *(_entry(entry) for entry in decision.trace)]
+        assert thread.event is not None
+        decision, facts = await decide(tx, shop, thread, Purpose.CHECK_IN, occasion=thread.event.finished_at, now=now)
+
+        def traced(tx: UnitOfWork) -> None:
+            id = check_in.conversation_id
+            note_contact(tx, id, Purpose.CHECK_IN, decision, at=now, facts=facts, check_in_id=check_in.id)
+
         if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+            traced(tx)
             check_in.due_at = decision.send_at
             await tx.tasks.postpone(task, at=decision.send_at)
             return await tx.commit()
         if decision.outcome is Outcome.SKIP:
+            traced(tx)
             _skip(thread, decision)
             tx.changed("desk")
             await tx.tasks.finish(task)
             return await tx.commit()
-        version, trace = thread.conversation.version, check_in.trace
+        version = thread.conversation.version
     occasion = f"check-in {check_in.id} at {version}"
     turn = await shop.dialogue.trigger(check_in.conversation_id, occasion, "EXTERNAL_check_in", _slots(shop, thread))
     async with shop.store() as tx:
@@ -67,9 +71,11 @@ async def send_check_in(shop: Workshop, task: Task) -> None:
             # An opt-out came while the words were looked for: it has settled this check-in.
             await tx.tasks.finish(task)
         elif conversation.owner is Owner.BOT and conversation.version == version:
-            check_in.trace = trace
+            traced(tx)
             for utterance in turn.utterances:
-                await say(tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now)
+                await say(
+                    tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now, purpose=Purpose.CHECK_IN
+                )
             _mark_sent(tx, shop, check_in, conversation, now)
             await tx.tasks.finish(task)
         else:
@@ -97,7 +103,7 @@ async def _judge(tx: UnitOfWork, thread: Thread, check_in: CheckIn, now: datetim
         Silence(
             facts=Facts.of(thread.event.facts),
             opted_out=thread.contact_point.opted_out_at is not None,
-            undeliverable=any(message.delivery in _NEVER_ARRIVED for message in sent),
+            undeliverable=any(message.delivery in NEVER_ARRIVED for message in sent),
             asked_before=max(0, asked - 1),
             answered_before=answered,
             waited_hours=(now - check_in.sent_at).total_seconds() / 3600 if check_in.sent_at else 0.0,
@@ -128,31 +134,6 @@ async def _thread_of(tx: UnitOfWork, check_in: CheckIn) -> Thread:
     customer = await tx.get(Customer, event.customer_id)
     site = await tx.get(Site, event.site_id)
     return Thread(thread.conversation, customer, thread.contact_point, check_in, event, site)
-
-
-async def _decide(tx: UnitOfWork, shop: Workshop, thread: Thread, now: datetime) -> ContactDecision:
-    assert thread.event is not None
-    point, medium = thread.contact_point, thread.conversation.medium
-    consents = await tx.all(Consent, order_by="at", customer_id=thread.customer.id, medium=medium)
-    policy = shop.rules.contact
-    reach = Reach(
-        medium=medium,
-        has_address=point.invalid_since is None,
-        consented=bool(consents and consents[-1].granted),
-        opted_out=point.opted_out_at is not None,
-        zones=_zones(thread),
-        recent_contacts=tuple(
-            await tx.conversations.recent_first_messages(thread.customer.id, now - policy.cap_window)
-        ),
-        busy=thread.conversation.owner is Owner.AGENT or await live_case(tx, thread.conversation.id) is not None,
-    )
-    return decide_contact(reach, finished_at=thread.event.finished_at, now=now, policy=policy)
-
-
-def _zones(thread: Thread) -> tuple[ZoneInfo, ...]:
-    """The customer's own zone, or the site's: who was served in person was near it."""
-    recorded = known_zone(thread.customer.time_zone) or known_zone(thread.site.zone if thread.site else None)
-    return (recorded,) if recorded else ()
 
 
 def _skip(thread: Thread, decision: ContactDecision) -> None:
@@ -188,14 +169,4 @@ def _slots(shop: Workshop, thread: Thread) -> dict[str, object]:
         "known_failure": facts.known_failure.value,
         "wait_minutes": round(max(facts.wait_minutes, facts.late_minutes)),
         "channel": thread.conversation.medium.value,
-    }
-
-
-def _entry(entry: object) -> dict[str, str]:
-    at: datetime = entry.at  # type: ignore[attr-defined]
-    return {
-        "at": at.isoformat(),
-        "rule": entry.rule,  # type: ignore[attr-defined]
-        "outcome": entry.outcome.value,  # type: ignore[attr-defined]
-        "reason": entry.reason,  # type: ignore[attr-defined]
     }

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
 
-from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner, Purpose
 from bot.services.entities import (
     CheckIn,
     ContactPoint,
@@ -102,10 +102,12 @@ async def say(
     author: Author = Author.BOT,
     author_name: str = "",
     in_reply_to: str | None = None,
+    purpose: Purpose | None = None,
 ) -> Message:
     """Write one outbound message into the thread and put it into the outbox, in this transaction.
 
     Words of the bot are bound to the conversation's present version: they are withheld if it has moved on by then.
+    `purpose` is what the trace calls it; without one, its kind tells.
     """
     message = Message(
         id=new_id(),
@@ -120,6 +122,7 @@ async def say(
         delivery="queued",
         expected_version=conversation.version if author is Author.BOT else None,
         in_reply_to=in_reply_to,
+        purpose=purpose,
     )
     if await tx.begin(sending_of(message, key=f"send:{message.id}", now=now)):
         message.delivery = SENDING

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.cases import move
-from bot.core.check_in import Outcome, Reach, decide_contact
+from bot.core.check_in import Outcome
 from bot.core.vocabulary import (
     AwaitedAnswer,
     CaseState,
+    Decided,
     MessageKind,
     Owner,
+    Purpose,
     Step,
     StepState,
 )
@@ -19,8 +21,12 @@ from bot.services.conversing import Thread, load_thread, move_owner, say
 from bot.services.entities import Agent, Case, CaseStep, Message, Site, Task, TimelineEntry
 from bot.services.handoff import BOT, due_in_hours, promise_an_answer
 from bot.services.ports import UnitOfWork
+from bot.services.reaching import decide
+from bot.services.trace import note, note_contact
 from bot.services.workshop import Workshop
 
+OPTED_OUT = "the customer opted out of messages"
+"""Why a follow-up is let go, in the words of the case."""
 REOPENED_WITHIN = timedelta(hours=1)
 """In how much opening time a person answers a customer for whom the fix did not hold."""
 
@@ -35,6 +41,17 @@ class FollowUpRecorded:
 
 def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, tries: int = 1) -> None:
     """Ask about the fix at `at`."""
+    again = "nobody has answered yet" if tries > 1 else "the case was resolved"
+    note(
+        tx,
+        case.conversation_id,
+        Purpose.FOLLOW_UP,
+        Decided.PLANNED,
+        at=now,
+        reason=again,
+        next_at=at,
+        case_id=case.id,
+    )
     tx.add(
         Task(
             kind="follow_up",
@@ -53,16 +70,33 @@ async def follow_up(shop: Workshop, task: Task) -> None:
         case = await tx.get(Case, task.payload["case_id"])
         thread = await load_thread(tx, case.conversation_id)
         agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
-        if case.state is not CaseState.RESOLVED or task.payload["resolved"] != _resolution(case):
+        resolved_at = case.resolved_at
+        if case.state is not CaseState.RESOLVED or task.payload["resolved"] != _resolution(case) or not resolved_at:
             return await _drop(tx, task)
         if await _over(tx, shop, thread, case, tries, now):
             return await _drop(tx, task)
         if thread.conversation.owner is Owner.AGENT:
             # They are talking about something else: this question waits until that is over.
-            await tx.tasks.postpone(task, at=now + shop.rules.follow_up_delay)
+            later, why = now + shop.rules.follow_up_delay, "a person is talking with this customer"
+            note(
+                tx,
+                case.conversation_id,
+                Purpose.FOLLOW_UP,
+                Decided.POSTPONED,
+                at=now,
+                reason=why,
+                next_at=later,
+                case_id=case.id,
+            )
+            await tx.tasks.postpone(task, at=later)
             return await tx.commit()
-        decision = decide_contact(_reach(thread), finished_at=now, now=now, policy=shop.rules.contact)
+        decision, facts = await decide(tx, shop, thread, Purpose.FOLLOW_UP, occasion=resolved_at, now=now)
+
+        def traced(tx: UnitOfWork) -> None:
+            note_contact(tx, case.conversation_id, Purpose.FOLLOW_UP, decision, at=now, facts=facts, case_id=case.id)
+
         if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+            traced(tx)
             await tx.tasks.postpone(task, at=decision.send_at)
             return await tx.commit()
         version = thread.conversation.version
@@ -75,8 +109,16 @@ async def follow_up(shop: Workshop, task: Task) -> None:
         if case.state is not CaseState.RESOLVED or thread.conversation.version != version:
             await tx.tasks.postpone(task, at=now)
             return await tx.commit()
+        traced(tx)
         for utterance in turn.utterances:
-            await say(tx, thread.conversation, utterance.text, kind=MessageKind.LIFECYCLE, now=now)
+            await say(
+                tx,
+                thread.conversation,
+                utterance.text,
+                kind=MessageKind.LIFECYCLE,
+                now=now,
+                purpose=Purpose.FOLLOW_UP,
+            )
         thread.conversation.awaited, thread.conversation.case_id = AwaitedAnswer.FOLLOW_UP, case.id
         case.follow_up_sent_at = now
         tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
@@ -122,6 +164,14 @@ async def close(
     tx.changed("desk", f"conversation:{case.conversation_id}")
 
 
+async def let_go(
+    tx: UnitOfWork, case: Case, *, by: str, why: str, now: datetime, outcome: Decided = Decided.SKIPPED
+) -> None:
+    """Nothing is asked about this fix any more: the case is closed, and both it and the trace say why."""
+    note(tx, case.conversation_id, Purpose.FOLLOW_UP, outcome, at=now, reason=why, case_id=case.id)
+    await close(tx, case, by=by, note=why, now=now, state=StepState.WAIVED)
+
+
 async def reopen(
     tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, *, who: str, why: str, now: datetime
 ) -> None:
@@ -138,12 +188,6 @@ async def reopen(
         await move_owner(tx, thread.conversation, Owner.AGENT, case.agent_id)
     thread.conversation.case_id, thread.conversation.awaited = case.id, AwaitedAnswer.NOTHING
     tx.changed("desk")
-
-
-def _reach(thread: Thread) -> Reach:
-    # A follow-up belongs to a case the customer began: consent and caps were asked before; only the hour matters now.
-    medium = thread.conversation.medium
-    return Reach(medium, has_address=True, consented=True, opted_out=False, zones=(thread.zone(),))
 
 
 def _slots(shop: Workshop, thread: Thread, case: Case, agent: Agent | None) -> dict[str, str]:
@@ -166,16 +210,16 @@ async def _drop(tx: UnitOfWork, task: Task) -> None:
 async def _over(tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, tries: int, now: datetime) -> bool:
     """Whether there is nothing left to ask; then the case is closed, and the record says why."""
     waived = await tx.one(CaseStep, case_id=case.id, step=Step.FOLLOW_UP, state=StepState.WAIVED)
-    by, note = (waived.by, waived.note) if waived else (BOT, "")
+    by, why = (waived.by, waived.note) if waived else (BOT, "")
     if thread.contact_point.opted_out_at is not None:
-        note = note or "the customer opted out of messages"
+        why = why or OPTED_OUT
     elif thread.contact_point.invalid_since is not None:
-        note = note or "the address does not reach the customer"
+        why = why or "the address does not reach the customer"
     elif tries > shop.rules.follow_up_tries:
-        note = note or "asked, and no answer came"
-    if note:
-        await close(tx, case, by=by, note=note, now=now, state=StepState.WAIVED)
-    return bool(note)
+        why = why or "asked, and no answer came"
+    if why:
+        await let_go(tx, case, by=by, why=why, now=now)
+    return bool(why)
 
 
 def _resolution(case: Case) -> float | None:

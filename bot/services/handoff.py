@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 from bot.core.assessment import Assessment, Signal
 from bot.core.cases import LIVE, gravest, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
-from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Severity, Step, StepState
+from bot.core.vocabulary import (
+    AwaitedAnswer,
+    Decided,
+    Failure,
+    HandoffReason,
+    Owner,
+    Purpose,
+    Severity,
+    Step,
+    StepState,
+)
 from bot.services.conversing import Thread, clock_words, load_thread, move_owner
 from bot.services.entities import (
     Agent,
@@ -21,6 +31,7 @@ from bot.services.entities import (
     TimelineEntry,
 )
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note
 from bot.services.workshop import Workshop
 
 BOT = "Afterword"
@@ -119,6 +130,17 @@ def promise_an_answer(tx: UnitOfWork, case: Case, *, by: datetime, now: datetime
 
 def _promise(tx: UnitOfWork, case: Case, key: str, now: datetime) -> None:
     due = case.first_response_due
+    why = "a person was promised by then"
+    note(
+        tx,
+        case.conversation_id,
+        Purpose.PROGRESS,
+        Decided.PLANNED,
+        at=now,
+        reason=why,
+        next_at=due,
+        case_id=case.id,
+    )
     tx.add(
         Promise(case_id=case.id, text="a person answers", due_at=due, by=BOT),
         Task(kind="chase_case", payload={"case_id": case.id}, key=key, due_at=due, created_at=now),

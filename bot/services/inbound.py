@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.core.delivery import Remedy, advance, problem
+from bot.core.delivery import UNDELIVERED, Remedy, advance, problem
 from bot.core.errors import Conflict
-from bot.core.vocabulary import Author, Direction, Medium, MessageKind
+from bot.core.vocabulary import Author, Decided, Direction, Medium, MessageKind
+from bot.services.consent import cancel_everything
 from bot.services.conversing import conversation_at
 from bot.services.entities import ContactPoint, Conversation, Delivery, Json, Message, Task
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note_message
 from bot.services.workshop import Workshop
 
 
@@ -112,9 +114,19 @@ async def record_status(
         if kept != message.delivery:
             message.delivery = kept or message.delivery
             message.delivery_error = error_code or message.delivery_error
+            if kept in UNDELIVERED:
+                _note_loss(tx, message, error_code, shop.clock())
             tx.changed(f"conversation:{message.conversation_id}", "desk")
         await heed(tx, message, error_code, shop.clock())
         await tx.commit()
+
+
+def _note_loss(tx: UnitOfWork, message: Message, error_code: str | None, now: datetime) -> None:
+    """The provider could not deliver it: its code, what that means, and what it asks of us."""
+    met = problem(error_code)
+    reason = met.meaning if error_code else "the provider gave no reason"
+    facts = {"status": message.delivery, "code": error_code, "remedy": met.remedy.value}
+    note_message(tx, message, Decided.UNDELIVERED, at=now, reason=reason, facts=facts)
 
 
 async def heed(tx: UnitOfWork, message: Message, error_code: str | None, now: datetime) -> None:
@@ -124,7 +136,8 @@ async def heed(tx: UnitOfWork, message: Message, error_code: str | None, now: da
     remedy = problem(error_code).remedy
     conversation = await tx.get(Conversation, message.conversation_id)
     point = await tx.get(ContactPoint, conversation.contact_point_id)
-    if remedy is Remedy.SUPPRESS:
-        point.opted_out_at = point.opted_out_at or now
+    if remedy is Remedy.SUPPRESS and point.opted_out_at is None:
+        point.opted_out_at = now
+        await cancel_everything(tx, conversation, now=now)
     elif remedy is Remedy.MARK_INVALID:
         point.invalid_since = point.invalid_since or now

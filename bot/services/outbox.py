@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.delivery import advance
+from bot.core.check_in import ContactDecision, Outcome, TraceEntry
+from bot.core.delivery import WITHHELD, advance, problem
 from bot.core.errors import ChannelError
-from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.core.leaving import Leaving, may_leave
+from bot.core.vocabulary import Author, Decided, Direction, Medium
 from bot.services.conversing import SENDING, Thread, load_turn
-from bot.services.entities import Message, Task
+from bot.services.entities import Json, Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import Accepted, Outbound, UnitOfWork
+from bot.services.reaching import zones_of
 from bot.services.reconciling import UNCONFIRMED, leave_open, reconcile
+from bot.services.trace import message_facts, note_message
 from bot.services.workshop import Workshop
 
-WITHHELD = "withheld"
-"""The delivery of a message that was held back by us; `delivery_error` says why."""
 _MOST_TRIES = 12
 
 
@@ -28,56 +31,70 @@ async def send_message(shop: Workshop, task: Task) -> None:
     async with shop.store() as tx:
         message, thread = await load_turn(tx, task.payload["message_id"])
         perhaps_left = message.delivery == UNCONFIRMED
-        outbound = None if perhaps_left else await _let_go(shop, tx, task, message, thread)
+        leaving = None if perhaps_left else await _let_go(shop, tx, task, message, thread)
     if perhaps_left:
         await reconcile(shop, task, message.id)
-    elif outbound is not None:
-        await _hand_over(shop, task, thread.conversation.medium, outbound)
+    elif leaving is not None:
+        await _hand_over(shop, task, thread.conversation.medium, leaving)
 
 
-async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> Outbound | None:
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A message on its way to its channel, with what was asked before it went and the facts that held."""
+
+    outbound: Outbound
+    asked: tuple[TraceEntry, ...]
+    facts: Json
+
+
+async def _let_go(shop: Workshop, tx: UnitOfWork, task: Task, message: Message, thread: Thread) -> _Going | None:
     """Mark the message `sending` and answer what is to be sent; None when it may not leave now, which is recorded."""
     if message.delivery == SENDING and task.attempts > 1 and thread.conversation.medium is Medium.SMS:
         await leave_open(shop, tx, task, message, "handed over, but the answer was lost")
-    elif message.delivery not in ("queued", SENDING):
+        return None
+    if message.delivery not in ("queued", SENDING):
         await tx.tasks.finish(task)
         await tx.commit()
-    elif reason := _held_back(message, thread) or await _overtaken(tx, task, message):
-        await _settle(tx, task, message, WITHHELD, reason)
-    elif opens := _quiet_until(shop, message, thread):
-        await _defer(tx, task, message, at=opens)
+        return None
+    decision, facts = await _decide(tx, shop, task, message, thread)
+    if decision.outcome is Outcome.SKIP:
+        await _withhold(tx, shop, task, message, decision, facts)
+    elif decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+        await _defer(tx, shop, task, message, decision, facts, at=decision.send_at)
     else:
         if message.delivery != SENDING:
             message.delivery = SENDING
             await tx.commit()
-        return Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+        outbound = Outbound(message.id, thread.conversation.id, thread.contact_point.address, message.text)
+        return _Going(outbound, decision.trace, facts)
     return None
 
 
-async def _hand_over(shop: Workshop, task: Task, medium: Medium, outbound: Outbound) -> None:
+async def _hand_over(shop: Workshop, task: Task, medium: Medium, going: _Going) -> None:
+    message_id = going.outbound.message_id
     try:
-        accepted = await shop.channels[medium].send(outbound)
+        accepted = await shop.channels[medium].send(going.outbound)
     except ChannelError as error:
-        return await _refused(shop, task, outbound.message_id, error)
-    return await _accepted(shop, task, outbound.message_id, accepted)
+        return await _refused(shop, task, message_id, error, going.facts)
+    return await _accepted(shop, task, message_id, accepted, going.asked, going.facts)
 
 
-def _held_back(message: Message, thread: Thread) -> str:
-    """Why this message may not leave at all, or `""`."""
-    conversation, point = thread.conversation, thread.contact_point
-    if message.kind is MessageKind.COMPLIANCE:
-        return ""
-    if point.opted_out_at is not None:
-        return "the customer opted out"
-    if message.kind is MessageKind.AGENT:
-        return ""
-    if point.invalid_since is not None and _writes_first(message):
-        return "the address does not reach this customer"
-    if message.kind is MessageKind.DIALOGUE and conversation.owner is Owner.AGENT:
-        return "a person owns the conversation"
-    if message.expected_version != conversation.version:
-        return "the conversation moved on before this could leave"
-    return ""
+async def _decide(
+    tx: UnitOfWork, shop: Workshop, task: Task, message: Message, thread: Thread
+) -> tuple[ContactDecision, Json]:
+    """Whether it may leave now, later or not at all, and the facts that was decided on."""
+    now, policy, first = shop.clock(), shop.rules.contact, _writes_first(message)
+    leaving = Leaving(
+        kind=message.kind,
+        opted_out=thread.contact_point.opted_out_at is not None,
+        unreachable=thread.contact_point.invalid_since is not None,
+        owner=thread.conversation.owner,
+        moved_on=message.expected_version != thread.conversation.version,
+        writes_first=first,
+        overtaken=bool(task.payload.get("deferred")) and await _overtaken(tx, message),
+        zones=await zones_of(tx, shop, thread, now) if first else (),
+    )
+    return may_leave(leaving, now=now, window=policy.window), message_facts(message, thread, shop.rules)
 
 
 def _writes_first(message: Message) -> bool:
@@ -85,23 +102,39 @@ def _writes_first(message: Message) -> bool:
     return message.author is Author.BOT and message.in_reply_to is None
 
 
-def _quiet_until(shop: Workshop, message: Message, thread: Thread) -> datetime | None:
-    """When the customer's quiet hours end, if they have begun since this was written and it is not an answer."""
-    now, zone, window = shop.clock(), thread.zone(), shop.rules.contact.window
-    return window.next_allowed(now, zone) if _writes_first(message) and not window.allows(now, zone) else None
-
-
-async def _overtaken(tx: UnitOfWork, task: Task, message: Message) -> str:
-    """Why what was deferred to the morning has lost its point, or `""`."""
-    if not task.payload.get("deferred"):
-        return ""
+async def _overtaken(tx: UnitOfWork, message: Message) -> bool:
+    """Whether the customer has written since: what was put off to the morning has lost its point."""
     heard = await tx.all(
-        Message, conversation_id=message.conversation_id, direction=Direction.IN, order_by="position", descending=True
+        Message,
+        conversation_id=message.conversation_id,
+        direction=Direction.IN,
+        order_by="position",
+        descending=True,
+        limit=1,
     )
-    return "the customer wrote first" if heard and heard[0].position > message.position else ""
+    return bool(heard) and heard[0].position > message.position
 
 
-async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) -> None:
+async def _withhold(
+    tx: UnitOfWork, shop: Workshop, task: Task, message: Message, decision: ContactDecision, facts: Json
+) -> None:
+    """It does not leave any more; the thread and the trace say why."""
+    now, reason = shop.clock(), decision.trace[-1].reason
+    message.delivery, message.delivery_error = WITHHELD, reason
+    note_message(tx, message, Decided.WITHHELD, at=now, reason=reason, rules=decision.trace, facts=facts)
+    await _finish(tx, task, message)
+
+
+async def _defer(
+    tx: UnitOfWork,
+    shop: Workshop,
+    task: Task,
+    message: Message,
+    decision: ContactDecision,
+    facts: Json,
+    *,
+    at: datetime,
+) -> None:
     """Come back at `at`, under a lock of its own: answers to what the customer writes until then must not wait."""
     later = Task(
         kind=task.kind,
@@ -113,20 +146,31 @@ async def _defer(tx: UnitOfWork, task: Task, message: Message, *, at: datetime) 
     )
     tx.add(later)
     message.delivery = "queued"
+    now, reason = shop.clock(), decision.trace[-1].reason
+    note_message(tx, message, Decided.POSTPONED, at=now, reason=reason, rules=decision.trace, facts=facts, next_at=at)
     await _finish(tx, task, message)
 
 
-async def _accepted(shop: Workshop, task: Task, message_id: str, accepted: Accepted) -> None:
+async def _accepted(
+    shop: Workshop,
+    task: Task,
+    message_id: str,
+    accepted: Accepted,
+    asked: tuple[TraceEntry, ...],
+    facts: Json,
+) -> None:
     async with shop.store() as tx:
         message = await tx.get(Message, message_id)
         message.provider_id = accepted.provider_id
         # A callback may have been faster than the answer to our own request.
         current = message.delivery if message.delivery not in ("queued", SENDING) else None
         message.delivery = advance(current, accepted.status) or message.delivery
+        facts = {**facts, "sender": accepted.sender}
+        note_message(tx, message, Decided.SENT, at=shop.clock(), rules=asked, facts=facts)
         await _finish(tx, task, message)
 
 
-async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelError) -> None:
+async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelError, facts: Json) -> None:
     now = shop.clock()
     async with shop.store() as tx:
         message = await tx.get(Message, message_id)
@@ -135,22 +179,26 @@ async def _refused(shop: Workshop, task: Task, message_id: str, error: ChannelEr
             if message.delivery == SENDING:
                 return await leave_open(shop, tx, task, message, str(error))
             return await _finish(tx, task, message)
+        reason, facts = _said(error), {**facts, "code": error.code, "tries": task.attempts}
         if error.permanent or task.attempts >= _MOST_TRIES:
             message.delivery, message.delivery_error = "failed", error.code or str(error)
+            note_message(tx, message, Decided.FAILED, at=now, reason=reason, facts=facts)
             return await _finish(tx, task, message)
         message.delivery = "queued"
+        again = _again_at(now, task.attempts, error.retry_after)
+        note_message(tx, message, Decided.RETRIED, at=now, reason=reason, facts=facts, next_at=again)
         tx.changed(f"conversation:{message.conversation_id}")
-        await tx.tasks.retry(task, at=_again_at(now, task.attempts, error.retry_after), error=str(error))
+        await tx.tasks.retry(task, at=again, error=str(error))
         await tx.commit()
+
+
+def _said(error: ChannelError) -> str:
+    """What the channel said, in words where its code has some; never the number or the text."""
+    return problem(error.code).meaning if error.code else str(error)
 
 
 def _again_at(now: datetime, attempts: int, retry_after: float | None) -> datetime:
     return now + timedelta(seconds=retry_after if retry_after is not None else min(300, 2**attempts))
-
-
-async def _settle(tx: UnitOfWork, task: Task, message: Message, delivery: str, reason: str) -> None:
-    message.delivery, message.delivery_error = delivery, reason
-    await _finish(tx, task, message)
 
 
 async def _finish(tx: UnitOfWork, task: Task, message: Message) -> None:

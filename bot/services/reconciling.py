@@ -12,10 +12,12 @@ from datetime import datetime
 
 from bot.core.delivery import advance
 from bot.core.errors import ChannelError
+from bot.core.vocabulary import Decided
 from bot.services.conversing import load_turn
 from bot.services.entities import Delivery, Message, Task
 from bot.services.inbound import heed
 from bot.services.ports import SentMessage, UnitOfWork
+from bot.services.trace import note_message
 from bot.services.workshop import Workshop
 
 UNCONFIRMED = "unconfirmed"
@@ -28,13 +30,15 @@ async def leave_open(shop: Workshop, tx: UnitOfWork, task: Task, message: Messag
     """Mark a message as perhaps sent, and come back to its task to ask."""
     now = shop.clock()
     message.delivery, message.delivery_error = UNCONFIRMED, reason
+    look = now + shop.rules.listed_within / _LOOKS
+    note_message(tx, message, Decided.UNCONFIRMED, at=now, reason=reason, next_at=look)
     noted = await tx.one(Delivery, message_id=message.id, status=UNCONFIRMED)
     if noted is None:
         tx.add(Delivery(message_id=message.id, status=UNCONFIRMED, at=now))
     else:
         noted.at = now
     tx.changed(f"conversation:{message.conversation_id}", "desk")
-    await tx.tasks.postpone(task, at=now + shop.rules.listed_within / _LOOKS)
+    await tx.tasks.postpone(task, at=look)
     await tx.commit()
 
 
@@ -64,6 +68,7 @@ async def reconcile(shop: Workshop, task: Task, message_id: str) -> None:
         else:
             # It never left. Its task begins anew, which asks again whether it may.
             message.delivery, message.delivery_error = "queued", None
+            note_message(tx, message, Decided.RETRIED, at=now, reason="the provider never took it", next_at=now)
             tx.changed(f"conversation:{message.conversation_id}", "desk")
             await tx.tasks.retry(task, at=now, error="the provider never took it")
         await tx.commit()
@@ -86,5 +91,7 @@ async def _adopt(tx: UnitOfWork, message: Message, sent: SentMessage, now: datet
     message.provider_id = sent.provider_id
     message.delivery = advance(None, sent.status) or message.delivery
     message.delivery_error = sent.error_code
+    facts = {"status": sent.status, "code": sent.error_code}
+    note_message(tx, message, Decided.FOUND, at=now, reason="the provider lists it: it was sent once", facts=facts)
     await heed(tx, message, sent.error_code, now)
     tx.changed(f"conversation:{message.conversation_id}", "desk")

@@ -24,7 +24,8 @@ async def test_stop_cancels_the_planned_question_and_the_silence_that_was_awaite
     }
     check_in = await house.one(CheckIn, service_event_id=planned.id)
     assert check_in.state is CheckInState.SKIPPED
-    assert (check_in.trace[-1]["rule"], check_in.trace[-1]["outcome"]) == ("opt_out", "skip")
+    last = (await house.trace(check_in))[-1]
+    assert (last["rule"], last["outcome"]) == ("opt_out", "skip")
     assert await house.all(Task, state="todo") == []
 
 
