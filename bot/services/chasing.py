@@ -59,6 +59,7 @@ def _breach(tx: UnitOfWork, case: Case, now: datetime) -> None:
 
 async def _own_up(tx: UnitOfWork, shop: Workshop, case: Case, now: datetime) -> datetime | None:
     """Say that it takes longer, or when to come back to say so; the trace has why it is not said."""
+    await tx.conversations.hold_customer(case.customer_id)
     thread = await load_thread(tx, case.conversation_id)
     if thread.conversation.owner is not Owner.AGENT:
         _keep_silent(tx, case, now, "the conversation is the bot's again")

@@ -13,7 +13,6 @@ from bot.core.vocabulary import (
     AwaitedAnswer,
     CheckInState,
     MessageKind,
-    Owner,
     Purpose,
     Verdict,
 )
@@ -35,52 +34,60 @@ from bot.services.workshop import Workshop
 
 
 async def send_check_in(shop: Workshop, task: Task) -> None:
-    """Work off one `send_check_in` task: ask, come back later, or record why we do not ask."""
+    """Work off one `send_check_in` task: ask, come back later, or record why we do not ask.
+
+    It is decided before the dialogue is asked for words, and again when they are written: whoever else reached out to
+    this customer meanwhile is seen then, because only one at a time writes to a customer first.
+    """
     now = shop.clock()
     async with shop.store() as tx:
         check_in = await tx.get(CheckIn, task.payload["check_in_id"])
-        if check_in.state is not CheckInState.PLANNED:
-            await tx.tasks.finish(task)
-            return await tx.commit()
         thread = await _thread_of(tx, check_in)
-        assert thread.event is not None
-        decision, facts = await decide(tx, shop, thread, Purpose.CHECK_IN, occasion=thread.event.finished_at, now=now)
-
-        def traced(tx: UnitOfWork) -> None:
-            id = check_in.conversation_id
-            note_contact(tx, id, Purpose.CHECK_IN, decision, at=now, facts=facts, check_in_id=check_in.id)
-
-        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
-            traced(tx)
-            check_in.due_at = decision.send_at
-            await tx.tasks.postpone(task, at=decision.send_at)
-            return await tx.commit()
-        if decision.outcome is Outcome.SKIP:
-            traced(tx)
-            _skip(thread, decision)
-            tx.changed("desk")
-            await tx.tasks.finish(task)
+        if not await _may_ask(tx, shop, task, thread, now, to_write=False):
             return await tx.commit()
         version = thread.conversation.version
     occasion = f"check-in {check_in.id} at {version}"
     turn = await shop.dialogue.trigger(check_in.conversation_id, occasion, "EXTERNAL_check_in", _slots(shop, thread))
     async with shop.store() as tx:
+        await tx.conversations.hold_customer(thread.customer.id)
         check_in = await tx.get(CheckIn, check_in.id)
-        conversation = await tx.get(Conversation, check_in.conversation_id)
-        if check_in.state is not CheckInState.PLANNED:
-            # An opt-out came while the words were looked for: it has settled this check-in.
-            await tx.tasks.finish(task)
-        elif conversation.owner is Owner.BOT and conversation.version == version:
-            traced(tx)
+        thread = await _thread_of(tx, check_in)
+        conversation = thread.conversation
+        if conversation.version != version:
+            await tx.tasks.postpone(task, at=now)
+        elif await _may_ask(tx, shop, task, thread, now, to_write=True):
+            kind, purpose = MessageKind.DIALOGUE, Purpose.CHECK_IN
             for utterance in turn.utterances:
-                await say(
-                    tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now, purpose=Purpose.CHECK_IN
-                )
+                await say(tx, conversation, utterance.text, kind=kind, now=now, purpose=purpose)
             _mark_sent(tx, shop, check_in, conversation, now)
             await tx.tasks.finish(task)
-        else:
-            await tx.tasks.postpone(task, at=now)
         await tx.commit()
+
+
+async def _may_ask(
+    tx: UnitOfWork, shop: Workshop, task: Task, thread: Thread, now: datetime, *, to_write: bool
+) -> bool:
+    """Whether to ask now; if not, the check-in and its task are settled, and the trace says why."""
+    check_in, event = thread.check_in, thread.event
+    assert check_in is not None
+    assert event is not None
+    if check_in.state is not CheckInState.PLANNED:
+        # An opt-out has settled it, perhaps while the words were looked for.
+        await tx.tasks.finish(task)
+        return False
+    decision, facts = await decide(tx, shop, thread, Purpose.CHECK_IN, occasion=event.finished_at, now=now)
+    passed = decision.outcome is Outcome.PASS
+    if to_write or not passed:
+        id, purpose = check_in.conversation_id, Purpose.CHECK_IN
+        note_contact(tx, id, purpose, decision, at=now, facts=facts, check_in_id=check_in.id)
+    if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+        check_in.due_at = decision.send_at
+        await tx.tasks.postpone(task, at=decision.send_at)
+    elif not passed:
+        _skip(thread, decision)
+        tx.changed("desk")
+        await tx.tasks.finish(task)
+    return passed
 
 
 async def judge_unanswered(shop: Workshop, task: Task) -> None:

@@ -11,6 +11,7 @@ from bot.core.check_in import Outcome, Reach, decide_contact
 from bot.core.errors import Unusable
 from bot.core.facts import Facts
 from bot.core.silence import Silence, judge_silence
+from bot.core.sms import segments
 from bot.core.vocabulary import (
     Author,
     AwaitedAnswer,
@@ -40,6 +41,7 @@ from bot.services.entities import (
     Customer,
     Delivery,
     HiddenCost,
+    Json,
     Message,
     ServiceEvent,
     Site,
@@ -157,7 +159,8 @@ class Telling:
                 thread = await load_thread(self.tx, self.conversation.id)
                 await consent.withdraw(self.tx, thread, source=f"message {message.id}", now=self.now)
             case Act(bot=str(words)):
-                await self._write(Author.BOT, words, answers=self.last.id)
+                purpose = Purpose.OPT_OUT if self.event.verdict is Verdict.OPTED_OUT else None
+                await self._write(Author.BOT, words, purpose=purpose, answers=self.last.id)
             case Act(hand_off=HandoffReason() as reason):
                 await self._hand_off(reason)
             case Act(hidden_cost=str(words)):
@@ -286,7 +289,9 @@ class Telling:
         )
         await self._keep(self.last)
         if not inbound:
-            note_message(self.tx, self.last, Decided.SENT, at=self.now)
+            facts: Json = {"channel": self.visit.channel.value, "language": self.customer.language}
+            facts |= {"segments": segments(words)} if sms else {}
+            note_message(self.tx, self.last, Decided.SENT, at=self.now, facts=facts)
         if not inbound and sms:
             at = self.now + timedelta(seconds=4)
             await self._keep(Delivery(message_id=id, status=self.last.delivery, error_code=lost, at=at))

@@ -42,16 +42,8 @@ class FollowUpRecorded:
 def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, tries: int = 1) -> None:
     """Ask about the fix at `at`."""
     again = "nobody has answered yet" if tries > 1 else "the case was resolved"
-    note(
-        tx,
-        case.conversation_id,
-        Purpose.FOLLOW_UP,
-        Decided.PLANNED,
-        at=now,
-        reason=again,
-        next_at=at,
-        case_id=case.id,
-    )
+    id, purpose = case.conversation_id, Purpose.FOLLOW_UP
+    note(tx, id, purpose, Decided.PLANNED, at=now, reason=again, next_at=at, case_id=case.id)
     tx.add(
         Task(
             kind="follow_up",
@@ -64,67 +56,68 @@ def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, t
 
 
 async def follow_up(shop: Workshop, task: Task) -> None:
-    """Work off one `follow_up` task: ask, ask once more later, and close as exhausted when nobody answers."""
+    """Work off one `follow_up` task: ask, ask once more later, and close as exhausted when nobody answers.
+
+    Like a check-in it is decided before the words are looked for, and again when they are written.
+    """
     now, tries = shop.clock(), int(task.payload["tries"])
     async with shop.store() as tx:
         case = await tx.get(Case, task.payload["case_id"])
         thread = await load_thread(tx, case.conversation_id)
         agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
-        resolved_at = case.resolved_at
-        if case.state is not CaseState.RESOLVED or task.payload["resolved"] != _resolution(case) or not resolved_at:
-            return await _drop(tx, task)
-        if await _over(tx, shop, thread, case, tries, now):
-            return await _drop(tx, task)
-        if thread.conversation.owner is Owner.AGENT:
-            # They are talking about something else: this question waits until that is over.
-            later, why = now + shop.rules.follow_up_delay, "a person is talking with this customer"
-            note(
-                tx,
-                case.conversation_id,
-                Purpose.FOLLOW_UP,
-                Decided.POSTPONED,
-                at=now,
-                reason=why,
-                next_at=later,
-                case_id=case.id,
-            )
-            await tx.tasks.postpone(task, at=later)
-            return await tx.commit()
-        decision, facts = await decide(tx, shop, thread, Purpose.FOLLOW_UP, occasion=resolved_at, now=now)
-
-        def traced(tx: UnitOfWork) -> None:
-            note_contact(tx, case.conversation_id, Purpose.FOLLOW_UP, decision, at=now, facts=facts, case_id=case.id)
-
-        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
-            traced(tx)
-            await tx.tasks.postpone(task, at=decision.send_at)
+        if not await _may_ask(tx, shop, task, thread, case, now, to_write=False):
             return await tx.commit()
         version = thread.conversation.version
     occasion = f"follow-up {tries} of {case.id} at {version}"
     slots = _slots(shop, thread, case, agent)
     turn = await shop.dialogue.trigger(case.conversation_id, occasion, "EXTERNAL_follow_up", slots)
     async with shop.store() as tx:
+        await tx.conversations.hold_customer(thread.customer.id)
         case = await tx.get(Case, case.id)
         thread = await load_thread(tx, case.conversation_id)
-        if case.state is not CaseState.RESOLVED or thread.conversation.version != version:
+        if thread.conversation.version != version:
             await tx.tasks.postpone(task, at=now)
-            return await tx.commit()
-        traced(tx)
-        for utterance in turn.utterances:
-            await say(
-                tx,
-                thread.conversation,
-                utterance.text,
-                kind=MessageKind.LIFECYCLE,
-                now=now,
-                purpose=Purpose.FOLLOW_UP,
-            )
-        thread.conversation.awaited, thread.conversation.case_id = AwaitedAnswer.FOLLOW_UP, case.id
-        case.follow_up_sent_at = now
-        tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
-        plan_follow_up(tx, case, at=now + shop.rules.follow_up_again_after, now=now, tries=tries + 1)
-        await tx.tasks.finish(task)
+        elif await _may_ask(tx, shop, task, thread, case, now, to_write=True):
+            kind, purpose = MessageKind.LIFECYCLE, Purpose.FOLLOW_UP
+            for utterance in turn.utterances:
+                await say(tx, thread.conversation, utterance.text, kind=kind, now=now, purpose=purpose)
+            thread.conversation.awaited, thread.conversation.case_id = AwaitedAnswer.FOLLOW_UP, case.id
+            case.follow_up_sent_at = now
+            tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
+            plan_follow_up(tx, case, at=now + shop.rules.follow_up_again_after, now=now, tries=tries + 1)
+            await tx.tasks.finish(task)
         await tx.commit()
+
+
+async def _may_ask(
+    tx: UnitOfWork, shop: Workshop, task: Task, thread: Thread, case: Case, now: datetime, *, to_write: bool
+) -> bool:
+    """Whether to ask now; if not, the task is settled, and the trace says why."""
+    if case.state is not CaseState.RESOLVED or case.resolved_at is None:
+        await tx.tasks.finish(task)
+        return False
+    if task.payload["resolved"] != _resolution(case) or await _over(
+        tx, shop, thread, case, int(task.payload["tries"]), now
+    ):
+        await tx.tasks.finish(task)
+        return False
+    id, purpose = case.conversation_id, Purpose.FOLLOW_UP
+    if thread.conversation.owner is Owner.AGENT:
+        # They are talking about something else: this question waits until that is over.
+        later, reason = now + shop.rules.follow_up_delay, "a person is talking with this customer"
+        note(tx, id, purpose, Decided.POSTPONED, at=now, reason=reason, next_at=later, case_id=case.id)
+        await tx.tasks.postpone(task, at=later)
+        return False
+    decision, facts = await decide(tx, shop, thread, purpose, occasion=case.resolved_at, now=now)
+    passed = decision.outcome is Outcome.PASS
+    if to_write or not passed:
+        note_contact(tx, id, purpose, decision, at=now, facts=facts, case_id=case.id)
+    if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+        await tx.tasks.postpone(task, at=decision.send_at)
+    elif not passed:
+        await close(tx, case, by=BOT, note=decision.trace[-1].reason, now=now, state=StepState.WAIVED)
+        await tx.tasks.finish(task)
+    return passed
 
 
 async def record_answer(shop: Workshop, conversation_id: str, message_id: str, fixed: bool | None) -> FollowUpRecorded:
@@ -200,11 +193,6 @@ def _slots(shop: Workshop, thread: Thread, case: Case, agent: Agent | None) -> d
         "failure_words": case.failure_words,
         "gesture": case.summary,
     }
-
-
-async def _drop(tx: UnitOfWork, task: Task) -> None:
-    await tx.tasks.finish(task)
-    await tx.commit()
 
 
 async def _over(tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, tries: int, now: datetime) -> bool:

@@ -130,17 +130,8 @@ def promise_an_answer(tx: UnitOfWork, case: Case, *, by: datetime, now: datetime
 
 def _promise(tx: UnitOfWork, case: Case, key: str, now: datetime) -> None:
     due = case.first_response_due
-    why = "a person was promised by then"
-    note(
-        tx,
-        case.conversation_id,
-        Purpose.PROGRESS,
-        Decided.PLANNED,
-        at=now,
-        reason=why,
-        next_at=due,
-        case_id=case.id,
-    )
+    id, purpose, reason = case.conversation_id, Purpose.PROGRESS, "a person was promised by then"
+    note(tx, id, purpose, Decided.PLANNED, at=now, reason=reason, next_at=due, case_id=case.id)
     tx.add(
         Promise(case_id=case.id, text="a person answers", due_at=due, by=BOT),
         Task(kind="chase_case", payload={"case_id": case.id}, key=key, due_at=due, created_at=now),

@@ -121,16 +121,8 @@ def _plan_check_in(
 ) -> None:
     due_at = max(now, report.finished_at + (default_delay if report.delay is None else report.delay))
     check_in = CheckIn(service_event_id=event.id, conversation_id=conversation.id, due_at=due_at)
-    note(
-        tx,
-        conversation.id,
-        Purpose.CHECK_IN,
-        Decided.PLANNED,
-        at=now,
-        reason="a service was reported",
-        next_at=due_at,
-        check_in_id=check_in.id,
-    )
+    purpose, reason = Purpose.CHECK_IN, "a service was reported"
+    note(tx, conversation.id, purpose, Decided.PLANNED, at=now, reason=reason, next_at=due_at, check_in_id=check_in.id)
     tx.add(
         check_in,
         Task(

@@ -141,6 +141,10 @@ class Conversations(Protocol):
         """Move ownership if the version is still `expected_version`; the new version, or None when it was not."""
         ...
 
+    async def hold_customer(self, customer_id: str) -> None:
+        """Let nobody else write to this customer first until the transaction ends; whoever comes next waits here."""
+        ...
+
     async def first_messages(self, conversation_ids: Sequence[str], since: datetime) -> list[datetime]:
         """When we wrote first in these conversations: when it left, or was written if it may still leave.
 

@@ -12,7 +12,7 @@ from bot.core.cases import LIVE
 from bot.core.check_in import ContactDecision, Reach, candidate_zones, clocks, decide_contact
 from bot.core.vocabulary import Author, Medium, Owner, Purpose
 from bot.services.conversing import Thread, known_zone
-from bot.services.entities import Case, Consent, Conversation, Json, Message, Site
+from bot.services.entities import Case, Consent, ContactPoint, Conversation, Json, Message, Site
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
 
@@ -47,17 +47,17 @@ async def decide(
 
 
 async def zones_of(tx: UnitOfWork, shop: Workshop, thread: Thread, now: datetime) -> tuple[ZoneInfo, ...]:
-    """The customer's recorded zone; else those their number and the place they were served may lie in.
+    """The customer's recorded zone; else those their numbers and the place they were served may lie in.
 
-    Somebody we never served is near one of our sites.
+    Somebody we never served is near one of our sites. A number tells the same on whichever channel we write.
     """
     recorded = known_zone(thread.customer.time_zone)
     if recorded is not None:
         return (recorded,)
     sites = [thread.site] if thread.site else await tx.all(Site, order_by="id")
     near = [zone for site in sites if (zone := known_zone(site.zone)) is not None] or [_SOMEWHERE]
-    sms = thread.conversation.medium is Medium.SMS
-    of_number = _zones_of_number(thread.contact_point.address) if sms else []
+    phones = await tx.all(ContactPoint, customer_id=thread.customer.id, medium=Medium.SMS)
+    of_number = [zone for phone in phones for zone in _zones_of_number(phone.address)]
     return candidate_zones(None, near, of_number, now, shop.rules.contact.window)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.core.cases import LIVE
-from bot.core.errors import NotFound
+from bot.core.errors import NotFound, Refused
 from bot.core.vocabulary import CaseState, CheckInState, Decided, Medium, Purpose
 from bot.services.conversing import SENDING, known_zone
 from bot.services.entities import (
@@ -36,15 +36,16 @@ from bot.services.why_words import Teller, channel, is_ours, purpose_words
 _STILL = (Decided.PLANNED, Decided.POSTPONED)
 
 
-async def explain(tx: UnitOfWork, written: str, *, since: datetime | None = None) -> Json:
-    """The account of one phone number, in any usual notation; `since` leaves out what happened before.
+async def explain(tx: UnitOfWork, written: str, *, since: str | None = None) -> Json:
+    """The account of one phone number, in any usual notation; what happened before `since` is left out.
 
-    Raises Refused (field `phone`) when that is no number, NotFound when nothing is known of it.
+    `since` is a day on the customer's clock or an instant (RFC 3339). Raises Refused, naming the field `phone` or
+    `since`, when one is none; NotFound when nothing is known of the number.
     """
     point = await _known(tx, written)
     story = await _load(tx, point)
-    teller = Teller(story.zone)
-    items = sorted([*_messages(story, teller), *_decisions(story, teller), *_consents(story, teller)], key=_when)
+    teller, begin = Teller(story.zone), _instant_of(since, story.zone)
+    items = sorted([*_consents(story, teller), *_decisions(story, teller), *_messages(story, teller)], key=_when)
     for item in items:
         item["local_time"] = teller.when(item["at"])
     return {
@@ -55,14 +56,19 @@ async def explain(tx: UnitOfWork, written: str, *, since: datetime | None = None
         "standing": _standing(story, teller),
         "opted_out_at": instant(point.opted_out_at),
         "unreachable_since": instant(point.invalid_since),
-        "items": [_shown(item) for item in items if since is None or item["at"] >= since],
+        "items": [_shown(item) for item in items if begin is None or item["at"] >= begin],
         "planned": [_shown(item) for item in sorted(_planned(story, teller), key=_when)],
     }
 
 
-async def zone_of(tx: UnitOfWork, written: str) -> ZoneInfo:
-    """The clock that the account of a number is told on. Raises as `explain` does."""
-    return (await _load(tx, await _known(tx, written))).zone
+def _instant_of(written: str | None, zone: ZoneInfo) -> datetime | None:
+    if not written:
+        return None
+    try:
+        at = datetime.fromisoformat(written.strip())
+    except ValueError as error:
+        raise Refused("not a day; write it like 2026-03-01", field="since") from error
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 @dataclass(slots=True)

@@ -69,25 +69,28 @@ class Teller:
         self, message: Message, what: str, medium: Medium, steps: list[Decision], reports: list[Delivery]
     ) -> str:
         """One message of ours, from the moment it was written to what the provider last said of it."""
-        left = next((step for step in reversed(steps) if step.outcome in (Decided.SENT, Decided.FOUND)), None)
-        gone = left is not None or (message.provider_id is not None and message.delivery != WITHHELD)
+        left = any(step.outcome in (Decided.SENT, Decided.FOUND) for step in steps)
+        gone = left or (message.provider_id is not None and message.delivery != WITHHELD)
         verb = "Did not send" if message.delivery == WITHHELD else "Sent" if gone else "Wrote"
         said = [f"{verb} {what} by {channel(medium)}: {quoted(message.text)}"]
-        said += [self._step(step) for step in steps if step.outcome is not Decided.UNDELIVERED]
+        said += [self._step(step, message.at) for step in steps if step.outcome is not Decided.UNDELIVERED]
         said += self._became(message, reports)
-        return ". ".join(said) + "."
+        return " ".join(_ended(one) for one in said)
 
-    def _step(self, step: Decision) -> str:
-        at = self.when(step.at)
+    def _clock(self, at: datetime, written_at: datetime) -> str:
+        """The time alone on the day of the writing."""
+        local, then = at.astimezone(self.zone), written_at.astimezone(self.zone)
+        return f"{local:%H:%M}" if local.date() == then.date() else self.when(at)
+
+    def _step(self, step: Decision, written_at: datetime) -> str:
+        at, later = self._clock(step.at, written_at), self._clock(step.next_at or step.at, written_at)
         match step.outcome:
             case Decided.SENT:
                 return f"Left {at}{_manner(step.facts)}" + (f"; {_answers(step)}" if step.rules else "")
             case Decided.POSTPONED:
-                until = f" until {self.when(step.next_at)}" if step.next_at else ""
-                return f"Held {at}{until}: {step.reason}"
+                return f"Held {at} until {later}: {step.reason}{_window(step)}"
             case Decided.RETRIED:
-                again = f"; tried again {self.when(step.next_at)}" if step.next_at else ""
-                return f"Not taken {at}: {step.reason}{_code(step.facts)}{again}"
+                return f"Not taken {at}: {step.reason}{_code(step.facts)}; tried again {later}"
             case Decided.UNCONFIRMED:
                 return f"May have left {at}: {step.reason}; the provider is asked before anything is sent again"
             case Decided.FOUND:
@@ -98,12 +101,12 @@ class Teller:
 
     def _became(self, message: Message, reports: list[Delivery]) -> list[str]:
         """What the provider reported, or that it has not yet."""
-        told = {report.status: report.at for report in reports}
-        ends = [f"{_capital(status)} {self.when(told[status])}" for status in ("delivered", "read") if status in told]
-        if message.delivery in UNDELIVERED and any(status in told for status in UNDELIVERED):
-            at = next(told[status] for status in told if status in UNDELIVERED)
+        told = {report.status: self._clock(report.at, message.at) for report in reports}
+        ends = [f"{_capital(status)} {told[status]}" for status in ("delivered", "read") if status in told]
+        lost = [told[status] for status in told if status in UNDELIVERED]
+        if message.delivery in UNDELIVERED and lost:
             meaning = problem(message.delivery_error).meaning if message.delivery_error else "no reason was given"
-            ends.append(f"Not delivered, {self.when(at)}: {meaning}{_code({'code': message.delivery_error})}")
+            ends.append(f"Not delivered, {lost[0]}: {meaning}{_code({'code': message.delivery_error})}")
         elif message.delivery in ("delivered", "read") and not ends:
             ends.append(_capital(message.delivery))
         elif message.provider_id and not ends and message.delivery not in (*UNDELIVERED, WITHHELD, UNCONFIRMED):
@@ -116,7 +119,7 @@ class Teller:
         """One word of the customer on whether we may write to them."""
         by = channel(consent.medium)
         origin = f"they wrote {quoted(source.text)}" if source else consent.source or "no source is recorded"
-        return f"{'Agreed to messages' if consent.granted else 'Opted out of messages'} by {by}: {origin}."
+        return _ended(f"{'Agreed to messages' if consent.granted else 'Opted out of messages'} by {by}: {origin}")
 
 
 def purpose_words(purpose: Purpose, *, service: str = "", name: str = "") -> str:
@@ -138,6 +141,11 @@ def quoted(text: str) -> str:
 def is_ours(message: Message) -> bool:
     """Whether we wrote it."""
     return message.direction is Direction.OUT
+
+
+def _ended(sentence: str) -> str:
+    """With a full stop, unless the words it quotes at its end have one."""
+    return sentence if sentence.endswith((".”", "…”", "!”", "?”")) else f"{sentence}."
 
 
 def _capital(words: str) -> str:

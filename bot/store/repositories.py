@@ -89,6 +89,10 @@ class ConversationRepository:
         found: Conversation | None = self._session.identity_map.get(identity_key(Conversation, conversation_id))
         return found
 
+    async def hold_customer(self, customer_id: str) -> None:
+        """Lock the customer's row; on SQLite there is one writer anyway."""
+        await self._session.execute(select(t.customers.c.id).where(t.customers.c.id == customer_id).with_for_update())
+
     async def first_messages(self, conversation_ids: Sequence[str], since: datetime) -> list[datetime]:
         """When we wrote first in these conversations, and it left or still may."""
         message, decision = t.messages.c, t.decisions.c
