@@ -69,7 +69,8 @@ OLDER = (
     "INSERT INTO conversations (id, customer_id, contact_point_id, medium, owner, version, awaited, last_position, "
     "created_at) VALUES ('v', 'c', 'p', 'sms', 'bot', 1, 'none', 0, :at)",
     "INSERT INTO service_events (id, external_id, fingerprint, kind, site_id, service, finished_at, customer_id, "
-    "medium, facts, verdict, created_at) VALUES ('e', 'x', 'f', 'k', 's', 'lunch', :at, 'c', 'sms', '{}', 'pending', :at)",
+    "medium, facts, verdict, created_at) "
+    "VALUES ('e', 'x', 'f', 'k', 's', 'lunch', :at, 'c', 'sms', '{}', 'pending', :at)",
 )
 
 
