@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from bot.services.entities import Consent, Decision, Delivery, Json, Message
 from bot.services.reconciling import UNCONFIRMED
 
 _LONGEST = 70
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _CHANNELS = {Medium.SMS: "SMS", Medium.WEBCHAT: "web chat"}
 _PURPOSES = {
     Purpose.CHECK_IN: "the question how {service} was",
@@ -133,9 +135,11 @@ def channel(medium: Medium) -> str:
 
 
 def quoted(text: str) -> str:
-    """Words in quotation marks, shortened."""
+    """Words in quotation marks, shortened; what is read from right to left does not turn the sentence around it."""
     words = " ".join(text.split())
-    return f"“{words if len(words) <= _LONGEST else words[: _LONGEST - 1].rstrip() + '…'}”"
+    words = words if len(words) <= _LONGEST else words[: _LONGEST - 1].rstrip() + "…"
+    isolated = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in words)
+    return f"“{_ISOLATE}{words}{_END_ISOLATE}”" if isolated else f"“{words}”"
 
 
 def is_ours(message: Message) -> bool:
@@ -145,7 +149,7 @@ def is_ours(message: Message) -> bool:
 
 def _ended(sentence: str) -> str:
     """With a full stop, unless the words it quotes at its end have one."""
-    return sentence if sentence.endswith((".”", "…”", "!”", "?”")) else f"{sentence}."
+    return sentence if sentence.replace(_END_ISOLATE, "").endswith((".”", "…”", "!”", "?”", "؟”")) else f"{sentence}."
 
 
 def _capital(words: str) -> str:

@@ -201,6 +201,14 @@ async def test_both_channels_of_a_customer_are_one_account(house: House) -> None
     assert said[-1].startswith("Put off the question how lunch was until Wed 4 Mar 2026, 16:00: somebody else reached")
 
 
+async def test_persian_words_do_not_turn_the_sentence_around(house: House) -> None:
+    """They are isolated, so that what follows the quotation stays behind it."""
+    house.dialogue.says = ["همه‌چیز چطور بود؟"]
+    await house.serve(customer=robin(language="fa"))
+
+    assert "by SMS: “\u2068همه‌چیز چطور بود؟\u2069” Left 12:00" in (await sentences(house))[-1]
+
+
 async def test_an_account_may_begin_on_a_day(house: House) -> None:
     """What was before is left out; what is planned is not."""
     await house.serve()
