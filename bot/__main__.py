@@ -151,6 +151,19 @@ def demo() -> None:
 
 
 @cli.command()
+def why(
+    phone: Annotated[str, typer.Argument(help="The number in any usual notation, like +44 7700 900001.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As the API answers it.")] = False,
+    since: Annotated[str | None, typer.Option(help="Only from this day on, on their clock: 2026-03-01.")] = None,
+) -> None:
+    """Why a customer got each message they got, why not those they did not, and what is still planned."""
+    from bot.launch.why import account_of
+
+    for line in asyncio.run(account_of(load(), phone, as_json=as_json, since=since)):
+        print(line)
+
+
+@cli.command()
 def doctor() -> None:
     """Look at the installation and say what is wrong with it, and what to do."""
     from bot.launch.doctor import examine

@@ -59,7 +59,11 @@ def rules_of(settings: Settings, words: Words) -> Rules:
         business=settings.business,
         language=settings.language,
         languages=words.languages(),
-        contact=ContactPolicy(window=window, cap=settings.contact_cap),
+        contact=ContactPolicy(
+            window=window,
+            cap=settings.contact_cap,
+            spacing=timedelta(minutes=settings.contact_spacing_minutes),
+        ),
         check_in_delay=timedelta(minutes=settings.check_in_delay_minutes),
         silence_after=timedelta(hours=settings.silence_after_hours),
         bot_may_fail_for=timedelta(seconds=settings.bot_may_fail_seconds),

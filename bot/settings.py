@@ -63,7 +63,12 @@ class Settings(BaseModel):
     )
     contact_from: time = Field(time(9), description="From when, on the customer's clock, we may write first.")
     contact_until: time = Field(time(20), description="Until when, on the customer's clock, we may write first.")
-    contact_cap: int = Field(3, ge=1, description="How many first messages a customer gets in seven days at most.")
+    contact_cap: int = Field(
+        3, ge=1, description="How many first messages a customer gets in seven days at most, on all channels."
+    )
+    contact_spacing_minutes: float = Field(
+        240, ge=0, description="How long after somebody of ours wrote to a customer first a check-in may follow."
+    )
     check_in_delay_minutes: float = Field(30, ge=0, description="How long after a service we ask about it.")
     silence_after_hours: float = Field(24, gt=0, description="When an unanswered check-in is judged as silence.")
     bot_may_fail_seconds: float = Field(

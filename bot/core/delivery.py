@@ -25,6 +25,9 @@ RANK = {
 }
 FINAL_RANK = RANK["delivered"]
 UNDELIVERED = frozenset({"undelivered", "failed", "canceled"})
+WITHHELD = "withheld"
+"""The delivery of a message that was held back by us; `delivery_error` says why."""
+NEVER_ARRIVED = UNDELIVERED | {WITHHELD}
 
 
 def rank(status: str | None) -> int:

@@ -49,6 +49,44 @@ class MessageKind(StrEnum):
     COMPLIANCE = "compliance"
 
 
+class Purpose(StrEnum):
+    """What an outbound message is for: the words with which its trace is told."""
+
+    CHECK_IN = "check_in"
+    SOFT_QUESTION = "soft_question"
+    REPLY = "reply"
+    HANDOFF = "handoff"
+    PROGRESS = "progress"
+    FOLLOW_UP = "follow_up"
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    HELP = "help"
+    AGENT_REPLY = "agent_reply"
+
+
+class Decided(StrEnum):
+    """What was decided about writing to a customer, or became of it.
+
+    `allowed`: every rule passed, and the words are being written; `cancelled`: was planned and will not be done;
+    `withheld`: was written and will not leave; `refused`: an agent's words that were not even taken.
+    `retried`, `unconfirmed`, `failed` and `undelivered` are the channel's and the provider's doing.
+    """
+
+    PLANNED = "planned"
+    ALLOWED = "allowed"
+    POSTPONED = "postponed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    SENT = "sent"
+    WITHHELD = "withheld"
+    RETRIED = "retried"
+    UNCONFIRMED = "unconfirmed"
+    FOUND = "found"
+    FAILED = "failed"
+    UNDELIVERED = "undelivered"
+
+
 class CheckInState(StrEnum):
     """Where a check-in stands."""
 

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from bot.core.vocabulary import CheckInState, Medium
 from bot.edge.api.operation import answer, body_of
-from bot.edge.api.phones import e164
 from bot.edge.api.requests import Body
 from bot.edge.keys import LIVE, SETTINGS, SHOP
 from bot.edge.live import ServerEvent, stream
@@ -22,6 +21,8 @@ from bot.edge.pages import render, sites
 from bot.services import resources
 from bot.services.entities import CheckIn, ContactPoint, Customer, Json, ServiceEvent, new_id
 from bot.services.intake import FinishedService, ServedCustomer, receive_service_event
+from bot.services.phones import e164
+from bot.services.trace import traces_of
 from bot.services.workshop import Workshop
 
 PhoneNews = Callable[[str], Awaitable[tuple[str, Sequence[Json]]]]
@@ -146,7 +147,8 @@ async def _decided(shop: Workshop, event_id: str) -> None:
         await asyncio.sleep(_LOOK_EVERY)
         async with shop.store(read_only=True) as tx:
             check_in = await tx.one(CheckIn, service_event_id=event_id)
-        if check_in is None or check_in.state is not CheckInState.PLANNED or check_in.trace:
+            asked = check_in is not None and bool((await traces_of(tx, [check_in]))[check_in.id])
+        if check_in is None or check_in.state is not CheckInState.PLANNED or asked:
             return
 
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from bot.core.check_in import ContactDecision, Outcome, Reach, decide_contact
-from bot.core.delivery import UNDELIVERED
+from bot.core.check_in import ContactDecision, Outcome
+from bot.core.delivery import NEVER_ARRIVED
 from bot.core.facts import Facts
 from bot.core.silence import Silence, judge_silence
 from bot.core.vocabulary import (
     AwaitedAnswer,
     CheckInState,
     MessageKind,
-    Owner,
+    Purpose,
     Verdict,
 )
-from bot.services.conversing import WITHHELD, Thread, known_zone, load_thread, say, with_a_person
+from bot.services.conversing import Thread, load_thread, say
 from bot.services.entities import (
     AssessmentRecord,
     CheckIn,
-    Consent,
     Conversation,
     Customer,
     Message,
@@ -30,50 +28,66 @@ from bot.services.entities import (
     Task,
 )
 from bot.services.ports import UnitOfWork
-from bot.services.returning import live_case
+from bot.services.reaching import decide
+from bot.services.trace import note_contact
 from bot.services.workshop import Workshop
-
-_NEVER_ARRIVED = UNDELIVERED | {WITHHELD}
 
 
 async def send_check_in(shop: Workshop, task: Task) -> None:
-    """Work off one `send_check_in` task: ask, come back later, or record why we do not ask."""
+    """Work off one `send_check_in` task: ask, come back later, or record why we do not ask.
+
+    It is decided before the dialogue is asked for words, and again when they are written: whoever else reached out to
+    this customer meanwhile is seen then, because only one at a time writes to a customer first.
+    """
     now = shop.clock()
     async with shop.store() as tx:
         check_in = await tx.get(CheckIn, task.payload["check_in_id"])
-        if check_in.state is not CheckInState.PLANNED:
-            await tx.tasks.finish(task)
-            return await tx.commit()
         thread = await _thread_of(tx, check_in)
-        decision = await _decide(tx, shop, thread, now)
-        check_in.trace = [*check_in.trace, *(_entry(entry) for entry in decision.trace)]
-        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
-            check_in.due_at = decision.send_at
-            await tx.tasks.postpone(task, at=decision.send_at)
+        if not await _may_ask(tx, shop, task, thread, now, to_write=False):
             return await tx.commit()
-        if decision.outcome is Outcome.SKIP:
-            _skip(thread, decision)
-            tx.changed("desk")
-            await tx.tasks.finish(task)
-            return await tx.commit()
-        version, trace = thread.conversation.version, check_in.trace
+        version = thread.conversation.version
     occasion = f"check-in {check_in.id} at {version}"
     turn = await shop.dialogue.trigger(check_in.conversation_id, occasion, "EXTERNAL_check_in", _slots(shop, thread))
     async with shop.store() as tx:
+        await tx.conversations.hold_customer(thread.customer.id)
         check_in = await tx.get(CheckIn, check_in.id)
-        conversation = await tx.get(Conversation, check_in.conversation_id)
-        if check_in.state is not CheckInState.PLANNED:
-            # An opt-out came while the words were looked for: it has settled this check-in.
-            await tx.tasks.finish(task)
-        elif conversation.owner is Owner.BOT and conversation.version == version:
-            check_in.trace = trace
+        thread = await _thread_of(tx, check_in)
+        conversation = thread.conversation
+        if conversation.version != version:
+            await tx.tasks.postpone(task, at=now)
+        elif await _may_ask(tx, shop, task, thread, now, to_write=True):
+            kind, purpose = MessageKind.DIALOGUE, Purpose.CHECK_IN
             for utterance in turn.utterances:
-                await say(tx, conversation, utterance.text, kind=MessageKind.DIALOGUE, now=now)
+                await say(tx, conversation, utterance.text, kind=kind, now=now, purpose=purpose)
             _mark_sent(tx, shop, check_in, conversation, now)
             await tx.tasks.finish(task)
-        else:
-            await tx.tasks.postpone(task, at=now)
         await tx.commit()
+
+
+async def _may_ask(
+    tx: UnitOfWork, shop: Workshop, task: Task, thread: Thread, now: datetime, *, to_write: bool
+) -> bool:
+    """Whether to ask now; if not, the check-in and its task are settled, and the trace says why."""
+    check_in, event = thread.check_in, thread.event
+    assert check_in is not None
+    assert event is not None
+    if check_in.state is not CheckInState.PLANNED:
+        # An opt-out has settled it, perhaps while the words were looked for.
+        await tx.tasks.finish(task)
+        return False
+    decision, facts = await decide(tx, shop, thread, Purpose.CHECK_IN, occasion=event.finished_at, now=now)
+    passed = decision.outcome is Outcome.PASS
+    if to_write or not passed:
+        id, purpose = check_in.conversation_id, Purpose.CHECK_IN
+        note_contact(tx, id, purpose, decision, at=now, facts=facts, check_in_id=check_in.id)
+    if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+        check_in.due_at = decision.send_at
+        await tx.tasks.postpone(task, at=decision.send_at)
+    elif not passed:
+        _skip(thread, decision)
+        tx.changed("desk")
+        await tx.tasks.finish(task)
+    return passed
 
 
 async def judge_unanswered(shop: Workshop, task: Task) -> None:
@@ -96,7 +110,7 @@ async def _judge(tx: UnitOfWork, thread: Thread, check_in: CheckIn, now: datetim
         Silence(
             facts=Facts.of(thread.event.facts),
             opted_out=thread.contact_point.opted_out_at is not None,
-            undeliverable=any(message.delivery in _NEVER_ARRIVED for message in sent),
+            undeliverable=any(message.delivery in NEVER_ARRIVED for message in sent),
             asked_before=max(0, asked - 1),
             answered_before=answered,
             waited_hours=(now - check_in.sent_at).total_seconds() / 3600 if check_in.sent_at else 0.0,
@@ -127,38 +141,6 @@ async def _thread_of(tx: UnitOfWork, check_in: CheckIn) -> Thread:
     customer = await tx.get(Customer, event.customer_id)
     site = await tx.get(Site, event.site_id)
     return Thread(thread.conversation, customer, thread.contact_point, check_in, event, site)
-
-
-async def _decide(tx: UnitOfWork, shop: Workshop, thread: Thread, now: datetime) -> ContactDecision:
-    assert thread.event is not None
-    point, medium = thread.contact_point, thread.conversation.medium
-    consents = await tx.all(Consent, order_by="at", customer_id=thread.customer.id, medium=medium)
-    policy = shop.rules.contact
-    reach = Reach(
-        medium=medium,
-        has_address=point.invalid_since is None,
-        consented=bool(consents and consents[-1].granted),
-        opted_out=point.opted_out_at is not None,
-        zones=_zones(thread),
-        recent_contacts=tuple(
-            await tx.conversations.recent_first_messages(thread.customer.id, now - policy.cap_window)
-        ),
-        busy=await _is_busy(tx, thread),
-    )
-    return decide_contact(reach, finished_at=thread.event.finished_at, now=now, policy=policy)
-
-
-async def _is_busy(tx: UnitOfWork, thread: Thread) -> bool:
-    """Whether a person has this conversation, a case of it is live, or they have the customer somewhere else (P32)."""
-    if thread.conversation.owner is Owner.AGENT or await live_case(tx, thread.conversation.id) is not None:
-        return True
-    return await with_a_person(tx, thread.customer.id)
-
-
-def _zones(thread: Thread) -> tuple[ZoneInfo, ...]:
-    """The customer's own zone, or the site's: who was served in person was near it."""
-    recorded = known_zone(thread.customer.time_zone) or known_zone(thread.site.zone if thread.site else None)
-    return (recorded,) if recorded else ()
 
 
 def _skip(thread: Thread, decision: ContactDecision) -> None:
@@ -194,14 +176,4 @@ def _slots(shop: Workshop, thread: Thread) -> dict[str, object]:
         "known_failure": facts.known_failure.value,
         "wait_minutes": round(max(facts.wait_minutes, facts.late_minutes)),
         "channel": thread.conversation.medium.value,
-    }
-
-
-def _entry(entry: object) -> dict[str, str]:
-    at: datetime = entry.at  # type: ignore[attr-defined]
-    return {
-        "at": at.isoformat(),
-        "rule": entry.rule,  # type: ignore[attr-defined]
-        "outcome": entry.outcome.value,  # type: ignore[attr-defined]
-        "reason": entry.reason,  # type: ignore[attr-defined]
     }

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
 
-from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner, Purpose
 from bot.services.entities import (
     CheckIn,
     ContactPoint,
@@ -29,8 +29,6 @@ SENDING = "sending"
 """The delivery of a message that is being handed to its channel: found so later, it may have left already."""
 DEFERRED = "scheduled"
 """The delivery of a message that waits for the end of the customer's quiet hours; others may leave before it."""
-WITHHELD = "withheld"
-"""The delivery of a message that was held back by us; `delivery_error` says why."""
 UNKNOWN_CUSTOMER = ""
 """The name of a customer nobody has told us; pages show the contact point instead."""
 
@@ -109,10 +107,12 @@ async def say(
     author: Author = Author.BOT,
     author_name: str = "",
     in_reply_to: str | None = None,
+    purpose: Purpose | None = None,
 ) -> Message:
     """Write one outbound message into the thread and put it into the outbox, in this transaction.
 
     Words of the bot are bound to the conversation's present version: they are withheld if it has moved on by then.
+    `purpose` is what the trace calls it; without one, its kind tells.
     """
     message = Message(
         id=new_id(),
@@ -127,6 +127,7 @@ async def say(
         delivery="queued",
         expected_version=conversation.version if author is Author.BOT else None,
         in_reply_to=in_reply_to,
+        purpose=purpose,
     )
     begun = await tx.begin(sending_of(message, key=f"send:{message.id}", now=now))
     if begun and conversation.medium is not Medium.WEBCHAT:

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.core.delivery import UNDELIVERED, Problem, Remedy, advance, is_final, problem, wait_before_retry
-from bot.core.vocabulary import Direction
+from bot.core.vocabulary import Decided, Direction
 from bot.services import senders
+from bot.services.consent import cancel_everything
 from bot.services.conversing import load_thread
 from bot.services.entities import ContactPoint, Conversation, Delivery, Message, Task
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note_message
 from bot.services.workshop import Rules, Workshop
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,10 @@ async def apply_status(
         return
     message.delivery, message.delivery_error = reached, error_code if reached in UNDELIVERED else None
     tx.changed(f"conversation:{message.conversation_id}", "desk")
+    if reached in UNDELIVERED:
+        reason = found.meaning if error_code else "the provider gave no reason"
+        facts = {"status": reached, "code": error_code, "remedy": found.remedy.value}
+        note_message(tx, message, Decided.UNDELIVERED, at=now, reason=reason, facts=facts)
     if reached in UNDELIVERED and found.sends_again:
         await _send_again(tx, rules, message, found, now)
 
@@ -90,9 +96,10 @@ async def heed(
     conversation = await tx.get(Conversation, message.conversation_id)
     if found.remedy in (Remedy.SUPPRESS, Remedy.MARK_INVALID):
         point = await tx.get(ContactPoint, conversation.contact_point_id)
-        if found.remedy is Remedy.SUPPRESS:
-            point.opted_out_at = point.opted_out_at or now
-        else:
+        if found.remedy is Remedy.SUPPRESS and point.opted_out_at is None:
+            point.opted_out_at = now
+            await cancel_everything(tx, conversation, now=now)
+        elif found.remedy is Remedy.MARK_INVALID:
             point.invalid_since = point.invalid_since or now
     if found.alerts:
         log.warning("the provider is unhappy with our sender", medium=conversation.medium.value, code=found.code)

@@ -11,17 +11,20 @@ from bot.core.check_in import Outcome, Reach, decide_contact
 from bot.core.errors import Unusable
 from bot.core.facts import Facts
 from bot.core.silence import Silence, judge_silence
+from bot.core.sms import segments
 from bot.core.vocabulary import (
     Author,
     AwaitedAnswer,
     CaseState,
     CheckInState,
+    Decided,
     Direction,
     HandoffReason,
     Medium,
     MessageKind,
     NextStep,
     Owner,
+    Purpose,
     Verdict,
 )
 from bot.services import consent, follow_up
@@ -39,6 +42,7 @@ from bot.services.entities import (
     Customer,
     Delivery,
     HiddenCost,
+    Json,
     Message,
     ServiceEvent,
     Site,
@@ -50,6 +54,7 @@ from bot.services.handoff import hand_off_in
 from bot.services.intake import FinishedService, ServedCustomer
 from bot.services.ports import UnitOfWork
 from bot.services.promising import BOT, on_the_hour
+from bot.services.trace import note_contact, note_message
 from bot.services.workshop import Workshop
 
 _ASKS = {NextStep.ASK_SOFTLY: AwaitedAnswer.SOFT_QUESTION, NextStep.OFFER_HAND: AwaitedAnswer.HAND_OFFERED}
@@ -115,7 +120,8 @@ class Telling:
     async def _ask(self) -> bool:
         """Whether the question went out; if not, the trace says why."""
         policy, point = self.shop.rules.contact, await self.tx.get(ContactPoint, self.conversation.contact_point_id)
-        recent = await self.tx.conversations.recent_first_messages(self.customer.id, self.now - policy.cap_window)
+        ids = [one.id for one in await self.tx.all(Conversation, customer_id=self.customer.id)]
+        recent = await self.tx.conversations.first_messages(ids, self.now - policy.cap_window)
         reach = Reach(
             medium=self.visit.channel,
             has_address=point.invalid_since is None,
@@ -126,17 +132,16 @@ class Telling:
             busy=self.conversation.owner is Owner.AGENT,
         )
         decision = decide_contact(reach, finished_at=self.event.finished_at, now=self.now, policy=policy)
-        self.check_in.trace = [
-            {"at": e.at.isoformat(), "rule": e.rule, "outcome": e.outcome.value, "reason": e.reason}
-            for e in decision.trace
-        ]
+        id, check_in_id = self.conversation.id, self.check_in.id
+        note_contact(self.tx, id, Purpose.CHECK_IN, decision, at=self.now, facts={}, check_in_id=check_in_id)
         if decision.outcome is not Outcome.PASS:
             self.check_in.state = CheckInState.SKIPPED
             self.event.verdict = Verdict.OPTED_OUT if decision.reason == "opt_out" else Verdict.UNREACHABLE
             return False
         self.check_in.state, self.check_in.sent_at = CheckInState.SENT, self.now
         self.conversation.check_in_id, self.conversation.awaited = self.check_in.id, AwaitedAnswer.CHECK_IN
-        await self._write(Author.BOT, self.visit.asked or self.opening, lost=self.visit.lost)
+        words = self.visit.asked or self.opening
+        await self._write(Author.BOT, words, lost=self.visit.lost, purpose=Purpose.CHECK_IN)
         return True
 
     async def _step_to(self, act: Act) -> None:
@@ -155,14 +160,15 @@ class Telling:
                 thread = await load_thread(self.tx, self.conversation.id)
                 await consent.withdraw(self.tx, thread, source=f"message {message.id}", now=self.now)
             case Act(bot=str(words)):
-                await self._write(Author.BOT, words)
+                purpose = Purpose.OPT_OUT if self.event.verdict is Verdict.OPTED_OUT else None
+                await self._write(Author.BOT, words, purpose=purpose, answers=self.last.id)
             case Act(hand_off=HandoffReason() as reason):
                 await self._hand_off(reason)
             case Act(hidden_cost=str(words)):
                 cost = HiddenCost(case_id=self.case.id, words=words, message_id=self.last.id, at=self.now)
                 await self._keep(cost)
             case Act(follow_up=str(words)):
-                await self._write(Author.BOT, words)
+                await self._write(Author.BOT, words, purpose=Purpose.FOLLOW_UP)
                 self.conversation.awaited, self.case.follow_up_sent_at = AwaitedAnswer.FOLLOW_UP, self.now
                 await self._note(BOT, "asked whether it helped")
             case Act(closed=True):
@@ -250,7 +256,15 @@ class Telling:
         self.check_in.state = CheckInState.NO_REPLY
         await self._judge(judge_silence(silence), None)
 
-    async def _write(self, author: Author, words: str, *, lost: str | None = None) -> Message:
+    async def _write(
+        self,
+        author: Author,
+        words: str,
+        *,
+        lost: str | None = None,
+        purpose: Purpose | None = None,
+        answers: str | None = None,
+    ) -> Message:
         inbound, sms = author is Author.CUSTOMER, self.visit.channel is Medium.SMS
         names = {"{name}": self.customer.name, "{agent}": self.agent.name if self.agent else "", "{by}": self.by}
         for slot, value in names.items():
@@ -271,8 +285,14 @@ class Telling:
             delivery="received" if inbound else "undelivered" if lost else "delivered",
             delivery_error=lost,
             expected_version=self.conversation.version if author is Author.BOT else None,
+            in_reply_to=answers,
+            purpose=purpose,
         )
         await self._keep(self.last)
+        if not inbound:
+            facts: Json = {"channel": self.visit.channel.value, "language": self.customer.language}
+            facts |= {"segments": segments(words)} if sms else {}
+            note_message(self.tx, self.last, Decided.SENT, at=self.now, facts=facts)
         if not inbound and sms:
             at = self.now + timedelta(seconds=4)
             await self._keep(Delivery(message_id=id, status=self.last.delivery, error_code=lost, at=at))

@@ -7,8 +7,20 @@ from datetime import datetime
 
 from bot.core import cases as life
 from bot.core.authority import Money, check_grant
+from bot.core.check_in import Outcome, TraceEntry
 from bot.core.errors import Conflict, NotFound, Refused
-from bot.core.vocabulary import Author, AwaitedAnswer, CaseState, GrantKind, MessageKind, Owner, Step, StepState
+from bot.core.vocabulary import (
+    Author,
+    AwaitedAnswer,
+    CaseState,
+    Decided,
+    GrantKind,
+    MessageKind,
+    Owner,
+    Purpose,
+    Step,
+    StepState,
+)
 from bot.services import follow_up
 from bot.services.conversing import Thread, load_thread, move_owner, say
 from bot.services.entities import (
@@ -26,6 +38,7 @@ from bot.services.outbox import withhold_waiting
 from bot.services.ports import UnitOfWork
 from bot.services.resuming import resumption_of
 from bot.services.returning import reopen
+from bot.services.trace import note
 from bot.services.workshop import Workshop
 
 
@@ -85,11 +98,13 @@ class CaseDesk:
             raise Refused("write something to send", field="text")
         async with self._shop.store() as tx:
             work = await self._begin(tx, case_id, agent_id)
+            if work.thread.contact_point.opted_out_at is not None:
+                self._note_refusal(work)
+                await tx.commit()
+                raise Conflict("the customer opted out of messages here; reach them another way")
             if work.case.state is not CaseState.CLAIMED:
                 await self._take(work)
             work.must_own()
-            if work.thread.contact_point.opted_out_at is not None:
-                raise Conflict("the customer opted out of messages here; reach them another way")
             await self._own_conversation(work)
             message = await say(
                 tx,
@@ -208,6 +223,21 @@ class CaseDesk:
         agent = await tx.get(Agent, agent_id)
         return _Work(tx, case, agent, await load_thread(tx, case.conversation_id), self._shop.clock())
 
+    def _note_refusal(self, work: _Work) -> None:
+        """An agent's words that were not taken leave a trace like everything else that was not sent."""
+        reason = "the customer opted out"
+        note(
+            work.tx,
+            work.case.conversation_id,
+            Purpose.AGENT_REPLY,
+            Decided.REFUSED,
+            at=work.now,
+            reason=reason,
+            rules=(TraceEntry(work.now, "opt_out", Outcome.SKIP, reason),),
+            facts={"by": work.agent.name},
+            case_id=work.case.id,
+        )
+
     async def _take(self, work: _Work) -> None:
         holder = await work.tx.find(Agent, work.case.agent_id) if work.case.agent_id else None
         if work.case.state is CaseState.CLAIMED:
@@ -226,7 +256,9 @@ class CaseDesk:
         work.thread.conversation.case_id = work.case.id
         # From now on nobody needs to be told that a person will answer: one has.
         work.thread.conversation.handoff_message_id = None
-        await withhold_waiting(work.tx, work.thread.conversation.id, "a person took over the conversation")
+        await withhold_waiting(
+            work.tx, work.thread.conversation.id, "a person took over the conversation", now=work.now
+        )
 
     async def _to_bot(self, work: _Work) -> None:
         """The bot may speak again: it is told so before it hears the next message, and it has asked nothing."""

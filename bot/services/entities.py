@@ -19,6 +19,7 @@ from bot.core.vocabulary import (
     AwaitedAnswer,
     CaseState,
     CheckInState,
+    Decided,
     Direction,
     Failure,
     GrantKind,
@@ -27,6 +28,7 @@ from bot.core.vocabulary import (
     MessageKind,
     NextStep,
     Owner,
+    Purpose,
     Role,
     Severity,
     Step,
@@ -117,7 +119,7 @@ class ServiceEvent:
 
 @dataclass(kw_only=True)
 class CheckIn:
-    """One planned question about one service event. `trace` holds every decision to write or not to write."""
+    """One planned question about one service event; its decisions are in the trace (`Decision`)."""
 
     id: str = field(default_factory=new_id)
     service_event_id: str
@@ -126,7 +128,29 @@ class CheckIn:
     due_at: datetime
     sent_at: datetime | None = None
     answered_at: datetime | None = None
-    trace: list[Json] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Decision:
+    """One line of the trace: a decision to write to a customer or not to, or what became of it.
+
+    `rules` is what was asked and answered, in order: `{"rule", "outcome", "reason"}`; `reason` says what settled it.
+    `facts` is what held at the moment: channel, language, segments, sender, clocks, window, counts, a provider's code.
+    `next_at` is when it is decided again. It names no phone number and quotes nobody.
+    """
+
+    id: int | None = None
+    conversation_id: str
+    purpose: Purpose
+    outcome: Decided
+    at: datetime
+    reason: str = ""
+    rules: list[Json] = field(default_factory=list)
+    facts: Json = field(default_factory=dict)
+    next_at: datetime | None = None
+    check_in_id: str | None = None
+    message_id: str | None = None
+    case_id: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -174,6 +198,7 @@ class Message:
     delivery_error: str | None = None
     expected_version: int | None = None
     in_reply_to: str | None = None
+    purpose: Purpose | None = None
 
 
 @dataclass(kw_only=True)

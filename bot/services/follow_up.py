@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.cases import SETTLED, move
-from bot.core.check_in import Outcome, Reach, decide_contact
+from bot.core.check_in import Outcome
 from bot.core.vocabulary import (
     AwaitedAnswer,
     CaseState,
+    Decided,
     HandoffReason,
     MessageKind,
     Owner,
+    Purpose,
     Step,
     StepState,
 )
@@ -21,8 +23,13 @@ from bot.services.entities import Agent, Case, CaseStep, Message, Task, Timeline
 from bot.services.handoff import hand_off_in
 from bot.services.ports import UnitOfWork
 from bot.services.promising import BOT
+from bot.services.reaching import decide
 from bot.services.returning import live_case, reopen, since_fix
+from bot.services.trace import note, note_contact
 from bot.services.workshop import Workshop
+
+OPTED_OUT = "the customer opted out of messages"
+"""Why a follow-up is let go, in the words of the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,9 @@ class FollowUpRecorded:
 
 def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, tries: int = 1) -> None:
     """Ask about the fix at `at`."""
+    again = "nobody has answered yet" if tries > 1 else "the case was resolved"
+    id, purpose = case.conversation_id, Purpose.FOLLOW_UP
+    note(tx, id, purpose, Decided.PLANNED, at=now, reason=again, next_at=at, case_id=case.id)
     tx.add(
         Task(
             kind="follow_up",
@@ -47,42 +57,68 @@ def plan_follow_up(tx: UnitOfWork, case: Case, *, at: datetime, now: datetime, t
 
 
 async def follow_up(shop: Workshop, task: Task) -> None:
-    """Work off one `follow_up` task: ask, ask once more later, and close as exhausted when nobody answers."""
+    """Work off one `follow_up` task: ask, ask once more later, and close as exhausted when nobody answers.
+
+    Like a check-in it is decided before the words are looked for, and again when they are written.
+    """
     now, tries = shop.clock(), int(task.payload["tries"])
     async with shop.store() as tx:
         case = await tx.get(Case, task.payload["case_id"])
         thread = await load_thread(tx, case.conversation_id)
         agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
-        if case.state is not CaseState.RESOLVED or task.payload["resolved"] != _resolution(case):
-            return await _drop(tx, task)
-        if await _over(tx, shop, thread, case, tries, now):
-            return await _drop(tx, task)
-        if await with_a_person(tx, thread.customer.id):
-            # They are talking about something else: this question waits until that is over.
-            await tx.tasks.postpone(task, at=now + shop.rules.follow_up_delay)
-            return await tx.commit()
-        decision = decide_contact(_reach(thread), finished_at=now, now=now, policy=shop.rules.contact)
-        if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
-            await tx.tasks.postpone(task, at=decision.send_at)
+        if not await _may_ask(tx, shop, task, thread, case, now, to_write=False):
             return await tx.commit()
         version = thread.conversation.version
     occasion = f"follow-up {tries} of {case.id} at {version}"
     slots = _slots(shop, thread, case, agent)
     turn = await shop.dialogue.trigger(case.conversation_id, occasion, "EXTERNAL_follow_up", slots)
     async with shop.store() as tx:
+        await tx.conversations.hold_customer(thread.customer.id)
         case = await tx.get(Case, case.id)
         thread = await load_thread(tx, case.conversation_id)
-        if case.state is not CaseState.RESOLVED or thread.conversation.version != version:
+        if thread.conversation.version != version:
             await tx.tasks.postpone(task, at=now)
-            return await tx.commit()
-        for utterance in turn.utterances:
-            await say(tx, thread.conversation, utterance.text, kind=MessageKind.LIFECYCLE, now=now)
-        thread.conversation.awaited, thread.conversation.case_id = AwaitedAnswer.FOLLOW_UP, case.id
-        case.follow_up_sent_at = now
-        tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
-        plan_follow_up(tx, case, at=now + shop.rules.follow_up_again_after, now=now, tries=tries + 1)
-        await tx.tasks.finish(task)
+        elif await _may_ask(tx, shop, task, thread, case, now, to_write=True):
+            kind, purpose = MessageKind.LIFECYCLE, Purpose.FOLLOW_UP
+            for utterance in turn.utterances:
+                await say(tx, thread.conversation, utterance.text, kind=kind, now=now, purpose=purpose)
+            thread.conversation.awaited, thread.conversation.case_id = AwaitedAnswer.FOLLOW_UP, case.id
+            case.follow_up_sent_at = now
+            tx.add(TimelineEntry(case_id=case.id, at=now, who=BOT, what="asked whether it helped"))
+            plan_follow_up(tx, case, at=now + shop.rules.follow_up_again_after, now=now, tries=tries + 1)
+            await tx.tasks.finish(task)
         await tx.commit()
+
+
+async def _may_ask(
+    tx: UnitOfWork, shop: Workshop, task: Task, thread: Thread, case: Case, now: datetime, *, to_write: bool
+) -> bool:
+    """Whether to ask now; if not, the task is settled, and the trace says why."""
+    if case.state is not CaseState.RESOLVED or case.resolved_at is None:
+        await tx.tasks.finish(task)
+        return False
+    if task.payload["resolved"] != _resolution(case) or await _over(
+        tx, shop, thread, case, int(task.payload["tries"]), now
+    ):
+        await tx.tasks.finish(task)
+        return False
+    id, purpose = case.conversation_id, Purpose.FOLLOW_UP
+    if await with_a_person(tx, thread.customer.id):
+        # They are talking about something else: this question waits until that is over.
+        later, reason = now + shop.rules.follow_up_delay, "a person is talking with this customer"
+        note(tx, id, purpose, Decided.POSTPONED, at=now, reason=reason, next_at=later, case_id=case.id)
+        await tx.tasks.postpone(task, at=later)
+        return False
+    decision, facts = await decide(tx, shop, thread, purpose, occasion=case.resolved_at, now=now)
+    passed = decision.outcome is Outcome.PASS
+    if to_write or not passed:
+        note_contact(tx, id, purpose, decision, at=now, facts=facts, case_id=case.id)
+    if decision.outcome is Outcome.POSTPONE and decision.send_at is not None:
+        await tx.tasks.postpone(task, at=decision.send_at)
+    elif not passed:
+        await close(tx, case, by=BOT, note=decision.trace[-1].reason, now=now, state=StepState.WAIVED)
+        await tx.tasks.finish(task)
+    return passed
 
 
 async def record_answer(shop: Workshop, conversation_id: str, message_id: str, fixed: bool | None) -> FollowUpRecorded:
@@ -142,10 +178,12 @@ async def close(
     tx.changed("desk", f"conversation:{case.conversation_id}")
 
 
-def _reach(thread: Thread) -> Reach:
-    # A follow-up belongs to a case the customer began: consent and caps were asked before; only the hour matters now.
-    medium = thread.conversation.medium
-    return Reach(medium, has_address=True, consented=True, opted_out=False, zones=(thread.zone(),))
+async def let_go(
+    tx: UnitOfWork, case: Case, *, by: str, why: str, now: datetime, outcome: Decided = Decided.SKIPPED
+) -> None:
+    """Nothing is asked about this fix any more: the case is closed, and both it and the trace say why."""
+    note(tx, case.conversation_id, Purpose.FOLLOW_UP, outcome, at=now, reason=why, case_id=case.id)
+    await close(tx, case, by=by, note=why, now=now, state=StepState.WAIVED)
 
 
 def _slots(shop: Workshop, thread: Thread, case: Case, agent: Agent | None) -> dict[str, str]:
@@ -160,24 +198,19 @@ def _slots(shop: Workshop, thread: Thread, case: Case, agent: Agent | None) -> d
     }
 
 
-async def _drop(tx: UnitOfWork, task: Task) -> None:
-    await tx.tasks.finish(task)
-    await tx.commit()
-
-
 async def _over(tx: UnitOfWork, shop: Workshop, thread: Thread, case: Case, tries: int, now: datetime) -> bool:
     """Whether there is nothing left to ask; then the case is closed, and the record says why."""
     waived = await tx.one(CaseStep, case_id=case.id, step=Step.FOLLOW_UP, state=StepState.WAIVED)
-    by, note = (waived.by, waived.note) if waived else (BOT, "")
+    by, why = (waived.by, waived.note) if waived else (BOT, "")
     if thread.contact_point.opted_out_at is not None:
-        note = note or "the customer opted out of messages"
+        why = why or OPTED_OUT
     elif thread.contact_point.invalid_since is not None:
-        note = note or "the address does not reach the customer"
+        why = why or "the address does not reach the customer"
     elif tries > shop.rules.follow_up_tries:
-        note = note or "asked, and no answer came"
-    if note:
-        await close(tx, case, by=by, note=note, now=now, state=StepState.WAIVED)
-    return bool(note)
+        why = why or "asked, and no answer came"
+    if why:
+        await let_go(tx, case, by=by, why=why, now=now)
+    return bool(why)
 
 
 def _resolution(case: Case) -> float | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.errors import Conflict, Refused
-from bot.core.vocabulary import Medium
+from bot.core.vocabulary import Decided, Medium, Purpose
 from bot.services.conversing import UNKNOWN_CUSTOMER, conversation_at
 from bot.services.entities import (
     Case,
@@ -24,6 +24,7 @@ from bot.services.entities import (
     Task,
 )
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note
 from bot.services.workshop import Workshop
 
 
@@ -120,6 +121,8 @@ def _plan_check_in(
 ) -> None:
     due_at = max(now, report.finished_at + (default_delay if report.delay is None else report.delay))
     check_in = CheckIn(service_event_id=event.id, conversation_id=conversation.id, due_at=due_at)
+    purpose, reason = Purpose.CHECK_IN, "a service was reported"
+    note(tx, conversation.id, purpose, Decided.PLANNED, at=now, reason=reason, next_at=due_at, check_in_id=check_in.id)
     tx.add(
         check_in,
         Task(

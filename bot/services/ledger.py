@@ -8,6 +8,7 @@ from bot.core.vocabulary import Verdict
 from bot.services.entities import AssessmentRecord, Case, CheckIn, Customer, Json, ServiceEvent, Site, VerdictLabel
 from bot.services.ports import UnitOfWork
 from bot.services.resources import instant
+from bot.services.trace import traces_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ async def _lines(tx: UnitOfWork, events: list[ServiceEvent]) -> list[Json]:
     customers = {c.id: c for c in await tx.all(Customer, id={event.customer_id for event in events})}
     sites = {site.id: site for site in await tx.all(Site, id={event.site_id for event in events})}
     check_ins = {c.service_event_id: c for c in await tx.all(CheckIn, service_event_id=ids)}
+    traces = await traces_of(tx, list(check_ins.values()))
     cases = {case.service_event_id: case for case in await tx.all(Case, service_event_id=ids, order_by="opened_at")}
     judged = [event.assessment_id for event in events if event.assessment_id]
     records = {r.id: r for r in await tx.all(AssessmentRecord, id=judged)} if judged else {}
@@ -55,7 +57,8 @@ async def _lines(tx: UnitOfWork, events: list[ServiceEvent]) -> list[Json]:
             event,
             customers[event.customer_id],
             sites[event.site_id],
-            check_ins.get(event.id),
+            check_in := check_ins.get(event.id),
+            traces[check_in.id] if check_in else [],
             cases.get(event.id),
             records.get(event.assessment_id or ""),
             labels.get(event.assessment_id or ""),
@@ -69,6 +72,7 @@ def _line(
     customer: Customer,
     site: Site,
     check_in: CheckIn | None,
+    trace: list[Json],
     case: Case | None,
     record: AssessmentRecord | None,
     label: VerdictLabel | None,
@@ -92,12 +96,7 @@ def _line(
         "failure": {"code": record.failure.value, "words": record.failure_words} if record else None,
         "check_in": check_in.state.value if check_in else None,
         "check_in_due": instant(check_in.due_at) if check_in else None,
-        "why": _last_reason(check_in),
+        "why": str(trace[-1]["reason"]) if trace else "",
         "case_id": case.id if case else None,
         "case_state": case.state.value if case else None,
     }
-
-
-def _last_reason(check_in: CheckIn | None) -> str:
-    """What the check-in's decision trace says last."""
-    return str(check_in.trace[-1].get("reason", "")) if check_in and check_in.trace else ""

@@ -40,10 +40,11 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A channel took a text: the provider's own id for it and its first status."""
+    """A channel took a text: the provider's own id for it, its first status, and who it is from where that varies."""
 
     provider_id: str
     status: str
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,15 @@ class Conversations(Protocol):
         """Move ownership if the version is still `expected_version`; the new version, or None when it was not."""
         ...
 
-    async def recent_first_messages(self, customer_id: str, since: datetime) -> list[datetime]:
-        """When we last wrote first to a customer, on any medium."""
+    async def hold_customer(self, customer_id: str) -> None:
+        """Let nobody else write to this customer first until the transaction ends; whoever comes next waits here."""
+        ...
+
+    async def first_messages(self, conversation_ids: Sequence[str], since: datetime) -> list[datetime]:
+        """When we wrote first in these conversations: when it left, or was written if it may still leave.
+
+        What never left, or was reported lost, does not count; words written together count once.
+        """
         ...
 
     async def usual_words(self, customer_id: str, *, before: datetime) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.core.vocabulary import Failure, Severity
+from bot.core.vocabulary import Decided, Failure, Purpose, Severity
 from bot.services.entities import Case, Promise, Site, Task
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note
 from bot.services.workshop import Workshop
 
 BOT = "Afterword"
@@ -22,6 +23,8 @@ def promise_an_answer(tx: UnitOfWork, case: Case, *, by: datetime, now: datetime
 def keep_promise(tx: UnitOfWork, case: Case, *, key: str, now: datetime) -> None:
     """Write down that a person answers by the case's due time, and look after it when that has passed."""
     due = case.first_response_due
+    id, purpose, reason = case.conversation_id, Purpose.PROGRESS, "a person was promised by then"
+    note(tx, id, purpose, Decided.PLANNED, at=now, reason=reason, next_at=due, case_id=case.id)
     tx.add(
         Promise(case_id=case.id, text="a person answers", due_at=due, by=BOT),
         Task(kind="chase_case", payload={"case_id": case.id}, key=key, due_at=due, created_at=now),

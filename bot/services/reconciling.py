@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 
 from bot.core.delivery import rank
 from bot.core.errors import ChannelError
+from bot.core.vocabulary import Decided
 from bot.services.conversing import load_turn
 from bot.services.delivering import apply_status
 from bot.services.entities import Delivery, Message, Task
 from bot.services.ports import SentMessage, UnitOfWork
+from bot.services.trace import note_message
 from bot.services.workshop import Workshop
 
 UNCONFIRMED = "unconfirmed"
@@ -45,13 +47,15 @@ async def leave_open(
         await tx.tasks.finish(task)
         return await tx.commit()
     message.delivery, message.delivery_error = UNCONFIRMED, reason
+    look = now + max(shop.rules.listed_within / _LOOKS, not_before)
+    note_message(tx, message, Decided.UNCONFIRMED, at=now, reason=reason, next_at=look)
     noted = await tx.one(Delivery, message_id=message.id, status=UNCONFIRMED)
     if noted is None:
         tx.add(Delivery(message_id=message.id, status=UNCONFIRMED, at=now))
     else:
         noted.at = now
     tx.changed(f"conversation:{message.conversation_id}", "desk")
-    await tx.tasks.postpone(task, at=now + max(shop.rules.listed_within / _LOOKS, not_before))
+    await tx.tasks.postpone(task, at=look)
     await tx.commit()
 
 
@@ -76,6 +80,8 @@ async def reconcile(shop: Workshop, task: Task, message_id: str) -> None:
         if found is not None:
             # The provider took it: its status there is a report like any other.
             code = found.error_code
+            facts, why = {"status": found.status, "code": code}, "the provider lists it: it was sent once"
+            note_message(tx, message, Decided.FOUND, at=now, reason=why, facts=facts)
             await apply_status(tx, shop.rules, message, found.provider_id, found.status, code, now=now)
             await tx.tasks.finish(task)
         elif not asked or now - await _open_since(tx, message) < shop.rules.listed_within:
@@ -83,6 +89,7 @@ async def reconcile(shop: Workshop, task: Task, message_id: str) -> None:
         else:
             # It never left. Its task begins anew, which asks again whether it may.
             message.delivery, message.delivery_error = "queued", None
+            note_message(tx, message, Decided.RETRIED, at=now, reason="the provider never took it", next_at=now)
             tx.changed(f"conversation:{message.conversation_id}", "desk")
             await tx.tasks.retry(task, at=now, error="the provider never took it")
         await tx.commit()

@@ -32,6 +32,7 @@ from bot.services.entities import (
 )
 from bot.services.playbooks import suggestion
 from bot.services.ports import UnitOfWork
+from bot.services.trace import traces_of
 
 NO_PLAYBOOKS = Playbooks()
 
@@ -52,7 +53,7 @@ async def service_event(tx: UnitOfWork, event_id: str) -> Json:
         "customer_id": event.customer_id,
         "conversation_id": check_in.conversation_id if check_in else None,
         "case_id": case.id if case else None,
-        "check_in": _check_in(check_in) if check_in else None,
+        "check_in": _check_in(check_in, (await traces_of(tx, [check_in]))[check_in.id]) if check_in else None,
         "assessment": await _event_assessment(tx, event),
     }
 
@@ -229,14 +230,14 @@ def _event_facts(event: ServiceEvent) -> Json:
     }
 
 
-def _check_in(check_in: CheckIn) -> Json:
+def _check_in(check_in: CheckIn, trace: list[Json]) -> Json:
     return {
         "id": check_in.id,
         "state": check_in.state.value,
         "due_at": instant(check_in.due_at),
         "sent_at": instant(check_in.sent_at),
         "answered_at": instant(check_in.answered_at),
-        "trace": check_in.trace,
+        "trace": trace,
     }
 
 

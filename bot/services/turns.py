@@ -5,46 +5,72 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from bot.core.check_in import Outcome, TraceEntry
 from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Turn
 from bot.core.keywords import Command, Keyword, read_keyword
 from bot.core.languages import requested_language, with_script
-from bot.core.vocabulary import AwaitedAnswer, HandoffReason, MessageKind, Owner
+from bot.core.vocabulary import AwaitedAnswer, Decided, HandoffReason, MessageKind, Owner, Purpose
 from bot.services import consent
 from bot.services.conversing import Thread, load_thread, load_turn, say
-from bot.services.entities import AuditEntry, HiddenCost, Message, Task, TimelineEntry
+from bot.services.entities import HiddenCost, Message, Task, TimelineEntry
 from bot.services.handoff import hand_off_in, handoff_words
 from bot.services.ports import UnitOfWork
+from bot.services.trace import note
 from bot.services.workshop import Workshop
+
+_OPT_OUT = "opt_out"
+"""The intent of someone who asks in their own words not to be written to."""
 
 
 async def handle_message(shop: Workshop, task: Task) -> None:
     """Work off one `handle_message` task.
 
     Raises DialogueUnavailable, so that the worker tries again, until the message has waited too long: then a case is
-    opened for a human, because the customer must not wait for our repair.
+    opened for a human, because the customer must not wait for our repair. Where a person speaks with the customer
+    already, the bot is only asked whether this is an opt-out, because that must not hang on who reads it when.
     """
     async with shop.store() as tx:
         message, thread = await load_turn(tx, task.payload["message_id"])
         asked_for = requested_language(message.text)
         followed = _follow_language(thread, message, asked_for)
-        settled = await _settled_without_the_bot(shop, tx, thread, message, asked_for)
+        theirs = thread.conversation.owner is Owner.AGENT and _command(thread, message) is None
+        settled = not theirs and await _settled_without_the_bot(shop, tx, thread, message, asked_for)
         if settled:
             await tx.tasks.finish(task)
         if settled or followed:
             await tx.commit()
+    if theirs:
+        opt_out = await _asks_for_silence(shop, thread, message)
+        settled = await _left_to_agent(shop, task, message, opt_out=opt_out)
     if not settled:
         await _converse(shop, task, thread, message)
+
+
+def _command(thread: Thread, message: Message) -> Command | None:
+    return read_keyword(message.text, opted_out=thread.contact_point.opted_out_at is not None)
+
+
+async def _asks_for_silence(shop: Workshop, thread: Thread, message: Message) -> bool:
+    """Whether the customer asks in their own words not to be written to. Raises DialogueUnavailable for a while."""
+    if not message.text.strip():
+        return False
+    item = {"text": message.text, "metadata": _metadata(shop, thread)}
+    try:
+        [parsed] = await shop.dialogue.parse([item])
+    except (DialogueUnavailable, DialogueRejected) as error:
+        if shop.clock() - message.at < shop.rules.bot_may_fail_for and isinstance(error, DialogueUnavailable):
+            raise
+        return False
+    return parsed.intent.name == _OPT_OUT
 
 
 async def _settled_without_the_bot(
     shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, asked_for: str | None
 ) -> bool:
     """Do what needs no understanding; False leaves the message to the bot."""
-    command = read_keyword(message.text, opted_out=thread.contact_point.opted_out_at is not None)
+    command = _command(thread, message)
     if command is not None:
         await _obey(shop, tx, thread, message, command)
-    elif thread.conversation.owner is Owner.AGENT:
-        await _leave_to_agent(shop, tx, thread, message)
     elif not message.text.strip():
         await _answer_wordless(shop, tx, thread, message)
     elif asked_for is not None:
@@ -55,7 +81,7 @@ async def _settled_without_the_bot(
 
 
 async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message) -> None:
-    version = thread.conversation.version
+    version, awaited = thread.conversation.version, thread.conversation.awaited
     try:
         turn = await shop.dialogue.turn(thread.conversation.id, message.id, message.text, _metadata(shop, thread))
     except (DialogueUnavailable, DialogueRejected) as error:
@@ -67,7 +93,7 @@ async def _converse(shop: Workshop, task: Task, thread: Thread, message: Message
         thread = await load_thread(tx, message.conversation_id)
         if turn.language and thread.conversation.language is None and thread.customer.language is None:
             thread.conversation.language = turn.language
-        await _speak(tx, thread, message, turn, version, now=shop.clock())
+        await _speak(tx, thread, message, turn, version, awaited, now=shop.clock())
         await tx.tasks.finish(task)
         await tx.commit()
 
@@ -85,7 +111,16 @@ def _metadata(shop: Workshop, thread: Thread) -> dict[str, Any]:
     }
 
 
-async def _speak(tx: UnitOfWork, thread: Thread, message: Message, turn: Turn, version: int, *, now: datetime) -> None:
+async def _speak(
+    tx: UnitOfWork,
+    thread: Thread,
+    message: Message,
+    turn: Turn,
+    version: int,
+    awaited: AwaitedAnswer,
+    *,
+    now: datetime,
+) -> None:
     """Write the bot's words if the bot may still speak.
 
     The turn that handed the conversation over may say so; what any other turn has to say after a person took over is
@@ -95,17 +130,33 @@ async def _speak(tx: UnitOfWork, thread: Thread, message: Message, turn: Turn, v
     handed_over = conversation.owner is Owner.AGENT and conversation.handoff_message_id == message.id
     if await consent.withdrew(tx, thread, source=f"message {message.id}"):
         # The turn itself recorded an opt-out phrased freely: its one confirmation must not be swallowed by it.
-        kind = MessageKind.COMPLIANCE
+        kind, purpose = MessageKind.COMPLIANCE, Purpose.OPT_OUT
     elif conversation.owner is Owner.BOT and conversation.version == version:
-        kind = MessageKind.DIALOGUE
+        asks = conversation.awaited is AwaitedAnswer.SOFT_QUESTION is not awaited
+        kind, purpose = MessageKind.DIALOGUE, Purpose.SOFT_QUESTION if asks else Purpose.REPLY
     elif handed_over and conversation.version == version + 1:
-        kind = MessageKind.LIFECYCLE
+        kind, purpose = MessageKind.LIFECYCLE, Purpose.HANDOFF
     else:
-        detail = {"message_id": message.id, "withheld": len(turn.utterances)}
-        tx.add(AuditEntry(at=now, who="bot", action="withheld", subject=conversation.id, detail=detail))
-        return
+        return _stay_silent(tx, thread, message, "owner", "a person took over while the bot was answering", now)
     for utterance in turn.utterances:
-        await say(tx, conversation, utterance.text, kind=kind, now=now, in_reply_to=message.id)
+        await say(tx, conversation, utterance.text, kind=kind, now=now, in_reply_to=message.id, purpose=purpose)
+    if not turn.utterances:
+        _stay_silent(tx, thread, message, "words", "the bot had nothing to add", now)
+
+
+def _stay_silent(
+    tx: UnitOfWork,
+    thread: Thread,
+    message: Message,
+    rule: str,
+    reason: str,
+    now: datetime,
+    purpose: Purpose = Purpose.REPLY,
+) -> None:
+    """Nothing is said in answer to a message, and the trace says why."""
+    rules = (TraceEntry(now, rule, Outcome.SKIP, reason),)
+    id, outcome = thread.conversation.id, Decided.SKIPPED
+    note(tx, id, purpose, outcome, at=now, reason=reason, rules=rules, message_id=message.id)
 
 
 async def _obey(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message, command: Command) -> None:
@@ -115,18 +166,37 @@ async def _obey(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message
     if command.keyword is Keyword.STOP:
         await consent.withdraw(tx, thread, source=f"message {message.id}", now=now)
         if already_out:
-            return
-        name = "utter_opt_out"
+            said = "the customer had opted out already"
+            return _stay_silent(tx, thread, message, "opt_out", said, now, Purpose.OPT_OUT)
+        name, purpose = "utter_opt_out", Purpose.OPT_OUT
     elif command.keyword is Keyword.START:
         await consent.restore(tx, thread, source=f"message {message.id}", now=now)
-        name = "utter_resubscribed"
+        name, purpose = "utter_resubscribed", Purpose.OPT_IN
     else:
-        name = "utter_help"
+        name, purpose = "utter_help", Purpose.HELP
     text = shop.words.render(name, language, thread.conversation.medium.value, {"business": shop.rules.business})
-    await consent.confirm(tx, thread, text, message, now=now)
+    await consent.confirm(tx, thread, text, message, purpose=purpose, now=now)
 
 
-async def _leave_to_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:
+async def _left_to_agent(shop: Workshop, task: Task, message: Message, *, opt_out: bool) -> bool:
+    """Show the message to the person who owns the conversation; False when they have just given it back."""
+    async with shop.store() as tx:
+        message, thread = await load_turn(tx, message.id)
+        if opt_out:
+            await _obey(shop, tx, thread, message, Command(Keyword.STOP, None))
+        elif thread.conversation.owner is Owner.BOT:
+            return False
+        else:
+            reason = "a person owns the conversation"
+            _stay_silent(tx, thread, message, "owner", reason, shop.clock())
+        if thread.conversation.owner is Owner.AGENT:
+            await _show_agent(shop, tx, thread, message)
+        await tx.tasks.finish(task)
+        await tx.commit()
+        return True
+
+
+async def _show_agent(shop: Workshop, tx: UnitOfWork, thread: Thread, message: Message) -> None:
     conversation = thread.conversation
     if conversation.handoff_message_id == message.id:
         # An earlier try handed over and was cut off before it could say so.
@@ -179,4 +249,5 @@ async def _acknowledge(shop: Workshop, tx: UnitOfWork, thread: Thread, message: 
     handed = await hand_off_in(tx, shop, thread, message.id, reason, now=now)
     if not handed.already and await tx.one(Message, in_reply_to=message.id) is None:
         text = handoff_words(shop, thread, handed)
-        await say(tx, thread.conversation, text, kind=MessageKind.LIFECYCLE, now=now, in_reply_to=message.id)
+        kind, purpose = MessageKind.LIFECYCLE, Purpose.HANDOFF
+        await say(tx, thread.conversation, text, kind=kind, now=now, in_reply_to=message.id, purpose=purpose)

@@ -8,14 +8,25 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, literal, select, tuple_, update
+from sqlalchemy import CursorResult, and_, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from bot.core.cases import LIVE
+from bot.core.delivery import NEVER_ARRIVED
 from bot.core.errors import NotFound
-from bot.core.vocabulary import CaseState, CheckInState, Direction, Medium, Owner, Verdict
+from bot.core.vocabulary import (
+    Author,
+    CaseState,
+    CheckInState,
+    Decided,
+    Direction,
+    Medium,
+    MessageKind,
+    Owner,
+    Verdict,
+)
 from bot.services.entities import Case, CheckIn, Conversation, Message, Sender, ServiceEvent
 from bot.services.ports import CasePage, EventPage, Hint, ThreadParts
 from bot.store import tables as t
@@ -89,12 +100,32 @@ class ConversationRepository:
         found: Conversation | None = self._session.identity_map.get(identity_key(Conversation, conversation_id))
         return found
 
-    async def recent_first_messages(self, customer_id: str, since: datetime) -> list[datetime]:
-        """When we last wrote first to a customer, on any medium."""
+    async def hold_customer(self, customer_id: str) -> None:
+        """Lock the customer's row; on SQLite there is one writer anyway."""
+        await self._session.execute(select(t.customers.c.id).where(t.customers.c.id == customer_id).with_for_update())
+
+    async def first_messages(self, conversation_ids: Sequence[str], since: datetime) -> list[datetime]:
+        """When we wrote first in these conversations, and it left or still may."""
+        message, decision = t.messages.c, t.decisions.c
+        at = func.coalesce(decision.at, message.at, type_=Instant())
+        left = and_(
+            decision.conversation_id == message.conversation_id,
+            decision.message_id == message.id,
+            decision.outcome == Decided.SENT,
+        )
         query = (
-            select(t.check_ins.c.sent_at)
-            .join(t.conversations, t.conversations.c.id == t.check_ins.c.conversation_id)
-            .where(t.conversations.c.customer_id == customer_id, t.check_ins.c.sent_at > since)
+            select(func.max(at, type_=Instant()))
+            .select_from(t.messages.outerjoin(t.decisions, left))
+            .where(
+                message.conversation_id.in_(conversation_ids),
+                message.direction == Direction.OUT,
+                message.author == Author.BOT,
+                message.kind != MessageKind.COMPLIANCE,
+                message.in_reply_to.is_(None),
+                message.delivery.not_in(NEVER_ARRIVED),
+                at > since,
+            )
+            .group_by(message.conversation_id, message.at)
         )
         return [at for at in (await self._session.scalars(query)).all() if at is not None]
 

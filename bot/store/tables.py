@@ -203,7 +203,6 @@ check_ins = Table(
     _at("due_at"),
     _at("sent_at", nullable=True),
     _at("answered_at", nullable=True),
-    _json("trace"),
 )
 messages = Table(
     "messages",
@@ -224,6 +223,7 @@ messages = Table(
     Column("delivery_error", String(200)),
     Column("expected_version", Integer),
     Column("in_reply_to", String(64), index=True),
+    Column("purpose", Coded(v.Purpose)),
     UniqueConstraint("conversation_id", "position"),
     UniqueConstraint("conversation_id", "client_id"),
 )
@@ -253,6 +253,23 @@ senders = Table(
     Column("pause_code", String(20), nullable=False),
     _at("paused_at", nullable=True),
     _at("paused_until", nullable=True),
+)
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    _ref("conversation_id", "conversations.id"),
+    _coded("purpose", v.Purpose),
+    _coded("outcome", v.Decided),
+    _at("at"),
+    _text("reason"),
+    _json("rules"),
+    _json("facts"),
+    _at("next_at", nullable=True),
+    # Not references: a decision outlives what it was about.
+    Column("check_in_id", String(64), index=True),
+    Column("message_id", String(64)),
+    Column("case_id", String(64)),
 )
 assessments = Table(
     "assessments",
@@ -497,6 +514,7 @@ _MAPPED: list[tuple[type[Any], Table]] = [
     (e.Consent, consents),
     (e.ServiceEvent, service_events),
     (e.CheckIn, check_ins),
+    (e.Decision, decisions),
     (e.Message, messages),
     (e.Delivery, deliveries),
     (e.Sender, senders),

@@ -36,6 +36,7 @@ _PACE = {
     "contact_from": "00:00",
     "contact_until": "23:59:59.999999",
     "contact_cap": "1000",
+    "contact_spacing_minutes": "0",
     "check_in_delay_minutes": "0",
     "follow_up_delay_minutes": "0.05",
     "follow_up_again_hours": "24",

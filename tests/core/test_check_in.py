@@ -9,9 +9,17 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.check_in import ContactDecision, ContactPolicy, Outcome, Reach, decide_contact
+from bot.core.check_in import (
+    ContactDecision,
+    ContactPolicy,
+    Outcome,
+    Reach,
+    candidate_zones,
+    decide_contact,
+    waking,
+)
 from bot.core.hours import ContactWindow
-from bot.core.vocabulary import Medium
+from bot.core.vocabulary import Medium, Purpose
 from tests.core.clocks import ZONES, places_in_time
 
 RULES = ("address", "opt_out", "consent", "stale", "collision", "cap", "quiet_hours")
@@ -205,3 +213,80 @@ def test_nobody_is_skipped_for_their_zone_while_a_common_hour_exists(
 
     if decision.outcome is Outcome.SKIP:
         assert not any(all(POLICY.window.allows(at, zone) for zone in reach.zones) for at in quarters)
+
+
+def test_two_services_that_end_together_are_not_asked_about_together() -> None:
+    """The second question waits until four hours after the first, on whichever channel that went (P32)."""
+    decision = decide(replace(WILLING, contacted_at=NOON - timedelta(minutes=10)))
+
+    assert (decision.outcome, decision.reason) == (Outcome.POSTPONE, "collision")
+    assert decision.send_at == NOON + timedelta(hours=3, minutes=50)
+    assert decision.trace[-1].reason == "somebody else reached out to this customer 10 minutes ago"
+
+
+def test_a_follow_up_is_put_off_and_never_dropped() -> None:
+    """The case began with the customer: no consent is asked for, and the cap only makes it wait, however long."""
+    contacts = tuple(NOON - timedelta(days=days) for days in (1, 1, 1))
+    reach = replace(WILLING, consented=False, recent_contacts=contacts)
+
+    decision = decide_contact(
+        reach, finished_at=NOON - timedelta(days=9), now=NOON, policy=POLICY, purpose=Purpose.FOLLOW_UP
+    )
+
+    assert (decision.outcome, decision.reason) == (Outcome.POSTPONE, "cap")
+    assert decision.send_at == NOON + timedelta(days=6)
+
+
+def test_a_word_of_progress_waits_for_the_morning_and_not_for_next_week() -> None:
+    """News of today is none in six days."""
+    night = datetime(2026, 3, 4, 22, tzinfo=UTC)
+    contacts = tuple(night - timedelta(days=days) for days in (1, 1, 1))
+
+    late = decide_contact(WILLING, finished_at=night, now=night, policy=POLICY, purpose=Purpose.PROGRESS)
+    often = decide_contact(
+        replace(WILLING, recent_contacts=contacts),
+        finished_at=night,
+        now=night,
+        policy=POLICY,
+        purpose=Purpose.PROGRESS,
+    )
+
+    assert (late.outcome, late.send_at) == (Outcome.POSTPONE, datetime(2026, 3, 5, 9, tzinfo=UTC))
+    assert (often.outcome, often.reason) == (Outcome.SKIP, "cap")
+
+
+def test_the_recorded_zone_comes_first() -> None:
+    """Whatever the number and the place say."""
+    assert candidate_zones(TOKYO, [LONDON], [LONDON], NOON, POLICY.window) == (TOKYO,)
+
+
+def test_an_unknown_zone_may_be_the_numbers_or_the_places() -> None:
+    """Somebody with a Turkish number, served in London, may be in either."""
+    istanbul = ZoneInfo("Europe/Istanbul")
+
+    assert candidate_zones(None, [LONDON], [istanbul, LONDON], NOON, POLICY.window) == (LONDON, istanbul)
+
+
+def test_a_number_whose_zones_share_no_waking_hour_tells_nothing() -> None:
+    """A toll-free number lies everywhere; the customer was served in London."""
+    everywhere = [ZoneInfo("Pacific/Honolulu"), ZoneInfo("America/New_York"), ZoneInfo("Pacific/Guam")]
+
+    assert candidate_zones(None, [LONDON], everywhere, NOON, POLICY.window) == (LONDON,)
+
+
+@given(
+    st.lists(st.sampled_from(ZONES), min_size=1, max_size=3),
+    st.lists(st.sampled_from(ZONES), max_size=5),
+    places_in_time(),
+)
+def test_wherever_they_may_be_there_is_an_hour_to_write(
+    near: list[str], of_number: list[str], place: tuple[ZoneInfo, datetime]
+) -> None:
+    """Deferred and never dropped: a site is always near, and its day has waking hours."""
+    _, now = place
+    zones = candidate_zones(
+        None, [ZoneInfo(one) for one in near], [ZoneInfo(one) for one in of_number], now, POLICY.window
+    )
+
+    assert zones
+    assert waking(zones, now, POLICY.window) is not None

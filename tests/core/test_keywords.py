@@ -1,5 +1,10 @@
 """Keywords: STOP, START and HELP in every language we write."""
 
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,6 +116,49 @@ def test_the_word_tells_the_language_of_the_answer(body: str, language: str | No
 
     assert command is not None
     assert command.language == language
+
+
+LAW = {
+    Keyword.STOP: (
+        *("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "opt out", "ARRET"),
+        *("REMOVE", "TD", "DUR", "İPTAL", "RET", "ΣΤΟΠ", "ΔΙΑΓΡΑΦΗ", "لغو", "СТОП", "ODJAVA"),
+    ),
+    Keyword.HELP: ("HELP", "INFO"),
+    Keyword.START: ("START", "UNSTOP"),
+}
+"""The words every carrier and the business's own countries ask for."""
+
+CASES = (str, str.lower, str.upper, str.capitalize, str.swapcase)
+AROUND = (*" \t\n.!?…,;:'\"-–*()«»“”¡¿", "🛑", "🙏🏽", "❤️", "\u200f", "\ufeff", "\u00a0")
+trimmings = st.lists(st.sampled_from(AROUND), max_size=4).map("".join)
+
+
+@given(
+    st.sampled_from([(keyword, word) for keyword, words in LAW.items() for word in words]),
+    st.sampled_from(CASES),
+    st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]),
+    trimmings,
+    trimmings,
+)
+def test_every_word_is_heard_however_it_is_dressed(
+    law: tuple[Keyword, str], case: Callable[[str], str], form: str, before: str, after: str
+) -> None:
+    """In any case, with its accents composed or apart, between spaces, marks and emoji."""
+    keyword, word = law
+
+    command = read_keyword(before + unicodedata.normalize(form, case(word)) + after)
+
+    assert command is not None
+    assert command.keyword is keyword
+
+
+@given(st.permutations("İiIı"), st.sampled_from([("{}PTAL", Keyword.STOP), ("yard{}m", Keyword.HELP)]))
+def test_the_four_turkish_is_are_one_letter(letters: list[str], word: tuple[str, Keyword]) -> None:
+    """Phones set to another language write whichever they have."""
+    for letter in letters:
+        command = read_keyword(word[0].format(letter))
+        assert command is not None
+        assert command.keyword is word[1]
 
 
 @given(st.text(max_size=40))

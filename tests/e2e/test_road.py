@@ -112,6 +112,31 @@ def test_stop_ends_it_with_one_confirmation(house: House, phone: str) -> None:
     assert len(house.received(phone)) == 2
 
 
+def test_an_opt_out_in_their_own_words_is_obeyed_while_a_person_has_the_conversation(house: House, phone: str) -> None:
+    """Confirmed once; the person is told so, nothing of theirs leaves, and the account says why."""
+    event = ask(house, finished(phone, facts=LATE))
+    eventually(lambda: house.received(phone))
+    house.text(phone, "an hour for a soup, and it was cold")
+    case_id = eventually(lambda: house.api("GET", f"/service-events/{event['id']}").json()["case_id"])
+    agent = {"agent": house.demo["desk"][0]["email"]}
+    assert house.api("POST", f"/cases/{case_id}/replies", {**agent, "text": "Sam here."}).status_code == 200
+    eventually(lambda: "Sam here." in house.received(phone))
+
+    house.text(phone, "the noise didn't stop either")
+    house.text(phone, "please stop texting me")
+
+    eventually(lambda: "won't get any more messages" in house.received(phone)[-1])
+    refused = house.api("POST", f"/cases/{case_id}/replies", {**agent, "text": "But wait"})
+    assert (refused.status_code, "opted out" in refused.json()["detail"]) == (409, True)
+    account = house.api("GET", f"/contacts/{phone}/decisions").json()
+    assert account["standing"].startswith("They opted out")
+    said = [item["sentence"] for item in account["items"]]
+    assert any(one.startswith("Sent no answer to “the noise didn't stop either”") for one in said)
+    assert any("they wrote “please stop texting me”" in one for one in said)
+    assert any(" from +15005550006, in English, 1 segment" in one for one in said)
+    assert said[-1].endswith("reply: the customer opted out. Nothing left.")
+
+
 @pytest.mark.parametrize(
     "body",
     ["", "x" * 5000, "🙂🙃", "سلام، غذا سرد بود", "<script>alert(1)</script>", "'; DROP TABLE messages; --"],

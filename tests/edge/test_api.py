@@ -35,7 +35,7 @@ async def unhappy_customer(shop: Workshop, phone: str = "+15005550001") -> str:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 async def test_nothing_is_answered_without_a_key(edge: Edge, operation: Any) -> None:
     """Nor with one that nobody made."""
-    path = "/api/v1" + operation.path.format(id="x", step="act")
+    path = "/api/v1" + operation.path.format(id="x", step="act", phone="+15005550001")
 
     problem = await edge.call(operation.method, path, 401)
     await edge.with_key("aw_nobody").call(operation.method, path, 401)

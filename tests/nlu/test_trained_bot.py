@@ -40,6 +40,11 @@ async def read():
             for line in entry["examples"].splitlines():
                 said = await agent.parse_message(line.removeprefix("- "))
                 heard.append({"file": file.stem, "meant": entry["intent"], **said})
+    for language, kinds in yaml.safe_load(pathlib.Path("tests/nlu/stopping.yml").read_text("utf-8")).items():
+        for kind, texts in kinds.items():
+            for text in texts:
+                said = await agent.parse_message(text)
+                heard.append({"file": f"stopping_{language}", "meant": kind, **said})
     return heard
 (out / "heard.json").write_text(json.dumps(asyncio.run(read()), default=float))
 """
@@ -77,6 +82,18 @@ def test_intents_are_understood_on_unseen_texts(heard: list[dict[str, Any]], lan
     mine = [row for row in heard if row["file"] == f"held_out_{language}"]
 
     assert macro_f1([(row["meant"], row["intent"]["name"]) for row in mine]) >= 0.85
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_asking_us_to_stop_is_an_opt_out_and_telling_of_a_stop_is_none(
+    heard: list[dict[str, Any]], language: str
+) -> None:
+    """ "Please stop texting me" against "the noise didn't stop"; either mistake would cost a customer."""
+    mine = [row for row in heard if row["file"] == f"stopping_{language}"]
+
+    assert {row["meant"] for row in mine} == {"asks", "tells"}
+    mistaken = [row["text"] for row in mine if (row["intent"]["name"] == "opt_out") is not (row["meant"] == "asks")]
+    assert mistaken == []
 
 
 def test_every_branch_of_the_dialogue_is_taken_as_written(trained: Path) -> None:

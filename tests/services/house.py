@@ -8,12 +8,13 @@ from itertools import count
 from typing import Any
 
 from bot.core.assessment import Reading
-from bot.core.vocabulary import HandoffReason, Medium, NextStep, Role, Step, StepState
+from bot.core.vocabulary import HandoffReason, Medium, NextStep, Purpose, Role, Step, StepState
 from bot.services.desk import CaseDesk
-from bot.services.entities import Agent, Case, Conversation, Message, ServiceEvent, TimelineEntry
+from bot.services.entities import Agent, Case, CheckIn, Conversation, Decision, Message, ServiceEvent, TimelineEntry
 from bot.services.inbound import Received, receive_sms
 from bot.services.intake import FinishedService, ServedCustomer, receive_service_event
 from bot.services.recovery import Recovery
+from bot.services.trace import traces_of
 from bot.services.workshop import Workshop
 from bot.work.loop import Worker
 from tests.conftest import Clock, FakeChannel, FakeDialogue
@@ -139,6 +140,16 @@ class House:
     async def timeline(self, case: Case) -> list[str]:
         """What happened to a case, in order."""
         return [entry.what for entry in await self.all(TimelineEntry, case_id=case.id, order_by="id")]
+
+    async def trace(self, check_in: CheckIn) -> list[dict[str, Any]]:
+        """Every rule's word in the decisions about a check-in, the oldest first."""
+        async with self.shop.store(read_only=True) as tx:
+            return (await traces_of(tx, [check_in]))[check_in.id]
+
+    async def decisions(self, purpose: Purpose | None = None) -> list[tuple[str, str]]:
+        """What was decided and why, in order: of one purpose, or of all."""
+        found = await self.all(Decision, order_by="id")
+        return [(str(d.outcome), d.reason) for d in found if purpose in (None, d.purpose)]
 
     def later(self, **delta: float) -> datetime:
         """Let time pass."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.core.vocabulary import HandoffReason
+from bot.core.vocabulary import HandoffReason, Purpose
 from bot.services.entities import Promise, Site
 from tests.services.house import House
 
@@ -78,6 +78,32 @@ async def test_nobody_is_told_at_night_and_the_breach_is_recorded_all_the_same(h
 
     assert len(house.sms.texts) == sent
     assert (await house.case()).breached_at == case.first_response_due
+    assert (await house.decisions(Purpose.PROGRESS))[-1] == ("postponed", "it is 01:00 in Europe/London")
+
+    house.at(9)
+    await house.worker.drain()
+    assert house.sms.texts[sent:] == ["utter_progress[en]"], "put off, and not dropped"
+    assert await house.timeline(case) == ["opened", "breached"]
+
+
+async def test_in_the_morning_nobody_is_told_what_has_been_answered_at_night(house: House) -> None:
+    """The word that waited has lost its point, and the trace says so."""
+    async with house.shop.store() as tx:
+        site = await tx.get(Site, "harbour")
+        site.weekly = {day: [["00:00", "00:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+        await tx.commit()
+    await house.serve()
+    house.at(0, 30, days=1)
+    case = await house.complains()
+    house.later(minutes=30)
+    await house.worker.drain()
+    await house.desk.reply(case.id, (await house.hires()).id, "Robin, Sam here.")
+    house.at(9)
+    await house.worker.drain()
+
+    assert house.sms.texts[-1] == "Robin, Sam here."
+    reason = "somebody answered before it was time to say so"
+    assert (await house.decisions(Purpose.PROGRESS))[-1] == ("skipped", reason)
 
 
 async def test_who_opted_out_is_not_told(house: House) -> None:

@@ -37,7 +37,7 @@ async def test_asked_and_recorded(house: House) -> None:
 
     check_in = await house.one(CheckIn)
     assert (check_in.state, check_in.sent_at) == (CheckInState.SENT, house.clock.now)
-    assert [entry["outcome"] for entry in check_in.trace] == ["pass"] * 7
+    assert [entry["outcome"] for entry in await house.trace(check_in)] == ["pass"] * 7
     conversation = await house.conversation()
     assert (conversation.awaited, conversation.check_in_id) == (AwaitedAnswer.CHECK_IN, check_in.id)
     assert (await house.one(Task, kind="judge_silence")).payload == {"check_in_id": check_in.id}
@@ -48,14 +48,14 @@ async def test_every_reason_not_to_ask_is_in_the_trace(house: House) -> None:
     """No consent; asked too often; somebody is talking with them."""
     await house.serve("no-consent", customer=robin(consent={}))
     for number in range(3):
-        await house.serve(f"fine-{number}", customer=robin())
-    await house.serve("too-often")
+        await house.serve(f"fine-{number}", finished_at=house.later(days=1))
+    await house.serve("too-often", finished_at=house.later(hours=5))
     await house.complains()
-    await house.serve("busy")
+    await house.serve("busy", finished_at=house.clock.now)
 
     last = {}
     for event in await house.all(ServiceEvent):
-        entry = (await house.one(CheckIn, service_event_id=event.id)).trace[-1]
+        entry = (await house.trace(await house.one(CheckIn, service_event_id=event.id)))[-1]
         last[event.external_id] = (entry["rule"], entry["outcome"])
     assert last["no-consent"] == ("consent", "skip")
     assert last["too-often"] == ("cap", "skip")
@@ -90,7 +90,7 @@ async def test_a_handoff_while_the_question_is_composed_takes_it_back(house: Hou
     await house.serve()
 
     check_in = await house.one(CheckIn)
-    assert (check_in.state, check_in.trace[-1]["rule"]) == (CheckInState.SKIPPED, "collision")
+    assert (check_in.state, (await house.trace(check_in))[-1]["rule"]) == (CheckInState.SKIPPED, "collision")
     assert house.sms.texts == ["Words."]
 
 

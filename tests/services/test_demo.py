@@ -38,6 +38,7 @@ from bot.services.entities import (
     ContactPoint,
     Conversation,
     Customer,
+    Decision,
     Grant,
     Message,
     Promise,
@@ -181,7 +182,7 @@ async def test_at_any_hour_the_past_is_past_and_nothing_is_due(
 
     async with shop.store(read_only=True) as tx:
         tasks, messages = await tx.all(Task), await tx.all(Message, order_by="position")
-        traces = [entry for check_in in await tx.all(CheckIn) for entry in check_in.trace]
+        traces = [rule for decision in await tx.all(Decision) for rule in decision.rules]
         assert {event.verdict for event in await tx.all(ServiceEvent)} == set(Verdict)
     assert {task.kind for task in tasks} == {"send_check_in", "judge_silence", "follow_up"}
     assert all(task.due_at > clock.now for task in tasks)

@@ -28,6 +28,7 @@ from bot.services.entities import Case, CheckIn, Conversation, Message, ServiceE
 from bot.services.inbound import Received, receive_sms
 from bot.services.intake import FinishedService, ServedCustomer, receive_service_event
 from bot.services.recovery import Recovery
+from bot.services.trace import traces_of
 from bot.services.workshop import Workshop
 from bot.work.loop import Worker
 from tests.conftest import Clock, FakeChannel, FakeDialogue
@@ -166,7 +167,7 @@ async def test_at_night_the_question_waits_for_the_customers_morning(
     async with shop.store(read_only=True) as tx:
         check_in = await tx.one(CheckIn, service_event_id=event.id)
         assert check_in is not None
-        assert check_in.trace[-1]["rule"] == "quiet_hours"
+        assert (await traces_of(tx, [check_in]))[check_in.id][-1]["rule"] == "quiet_hours"
         assert check_in.due_at == clock.now.replace(hour=9) + timedelta(days=1)
 
     clock.forward(hours=11)
@@ -216,6 +217,8 @@ async def test_when_the_bot_cannot_answer_a_person_does(
 async def test_silence_is_judged_by_what_operations_know(shop: Workshop, worker: Worker, clock: Clock) -> None:
     """A bad visit and no word: at risk. A good visit and no word: fine."""
     bad, _ = await receive_service_event(shop, lunch("bad", wait_minutes=75, promised_wait_minutes=10, remade=True))
+    await worker.drain()
+    clock.forward(hours=5)
     good, _ = await receive_service_event(shop, lunch("good"))
     await worker.drain()
     clock.forward(hours=25)

@@ -70,7 +70,8 @@ class TwilioChannel:
             raise _explained(error) from error
         if not message.sid:
             raise ChannelError("Twilio's answer names no message; it may have been sent", ambiguous=True)
-        return Accepted(provider_id=message.sid, status=str(message.status or "accepted"))
+        sender = str(message.from_ or message.messaging_service_sid or "")
+        return Accepted(provider_id=message.sid, status=str(message.status or "accepted"), sender=sender)
 
     async def reconcile(self, to: str, since: datetime) -> list[SentMessage]:
         """What Twilio took from us for `to` since then (aware), newest first: the answer to an ambiguous send.

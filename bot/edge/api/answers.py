@@ -17,6 +17,7 @@ from bot.core.vocabulary import (
     Medium,
     MessageKind,
     Owner,
+    Purpose,
     Severity,
     Step,
     StepState,
@@ -75,6 +76,57 @@ class TraceEntry(View):
     rule: Annotated[str, Field(examples=["quiet_hours"])]
     outcome: Annotated[str, Field(examples=["postpone"])]
     reason: str
+
+
+class RuleAnswer(View):
+    """What one rule said."""
+
+    rule: Annotated[str, Field(examples=["opt_out"])]
+    outcome: Annotated[str, Field(examples=["pass"])]
+    reason: Annotated[str, Field(examples=["no opt-out is recorded"])]
+
+
+class DecisionLine(View):
+    """One thing that was sent, was not sent, was decided or is planned, with its reasons."""
+
+    at: Time
+    local_time: str | None = None
+    """On the customer's own clock, in words."""
+    kind: Literal["message", "not_sent", "decision", "consent", "planned"]
+    purpose: Purpose | None
+    outcome: Annotated[str, Field(examples=["delivered"])]
+    """A message's delivery, or what was decided."""
+    channel: Medium
+    sentence: str
+    """All of it in plain English; a message's words are shortened."""
+    reason: str
+    """Why not, or why later; `""` when it went."""
+    rules: list[RuleAnswer]
+    """What was asked before it, in order."""
+    facts: dict[str, Any]
+    """What held then: language, segments, sender, local time, window, counts, a provider's code."""
+    message_id: str | None
+    sent_at: Time | None
+    next_at: Time | None
+    """When it is decided again."""
+
+
+class ContactDecisions(View):
+    """Why a phone got each message it got, and why not those it did not."""
+
+    phone: str
+    customer_id: str
+    name: str
+    time_zone: str
+    """The clock the sentences tell time by."""
+    standing: str
+    """Whether we may write first, in a sentence."""
+    opted_out_at: Time | None
+    unreachable_since: Time | None
+    items: list[DecisionLine]
+    """What happened, the oldest first."""
+    planned: list[DecisionLine]
+    """What is still to come, the next first."""
 
 
 class CheckInView(View):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.edge.api import desk_actions, reading, service_events
+from bot.edge.api import contacts, desk_actions, reading, service_events
 from bot.edge.api.docs import docs_page
 from bot.edge.api.openapi import PREFIX, contract
 
-OPERATIONS = (*service_events.OPERATIONS, *reading.OPERATIONS, *desk_actions.OPERATIONS)
+OPERATIONS = (*service_events.OPERATIONS, *reading.OPERATIONS, *contacts.OPERATIONS, *desk_actions.OPERATIONS)
 
 
 def add_api(app: web.Application, *, version: str, server: str) -> None:

@@ -8,12 +8,12 @@ from aiohttp import web
 
 from bot.edge.api.answers import ServiceEventView
 from bot.edge.api.operation import Answer, Operation, Parameter, answer, body_of
-from bot.edge.api.phones import e164
 from bot.edge.api.requests import NewServiceEvent, ReportedCustomer
 from bot.edge.keys import METRICS, SHOP
 from bot.services import resources
 from bot.services.entities import Site
 from bot.services.intake import FinishedService, ServedCustomer, receive_service_event
+from bot.services.phones import e164
 from bot.services.workshop import Workshop
 
 

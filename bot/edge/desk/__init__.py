@@ -25,6 +25,7 @@ def add_desk(app: web.Application) -> None:
     route.add_get("/events", events.queue_events)
     route.add_get("/ledger", pages.show_ledger)
     route.add_get("/customers/{customer_id}", pages.show_customer)
+    route.add_get("/why", pages.show_why)
     route.add_post("/assessments/{assessment_id}/verdict", verdicts.label)
     route.add_get("/cases/{case_id}", pages.show_case)
     route.add_get("/cases/{case_id}/events", events.case_events)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.core.authority import DEFAULT_LIMITS
+from bot.core.errors import NotFound, Refused
 from bot.core.vocabulary import Direction, GrantKind, Verdict
 from bot.edge.desk.evidence import mark, quotable
 from bot.edge.desk.labels import named, signal_words
@@ -18,6 +19,7 @@ from bot.services.ledger import silence_ledger
 from bot.services.ports import UnitOfWork
 from bot.services.queue import View, queue
 from bot.services.senders import notices
+from bot.services.why import explain
 from bot.services.workshop import Workshop
 
 Shown = tuple[dict[str, Any], ZoneInfo]
@@ -155,6 +157,22 @@ async def customer_context(shop: Workshop, agent: Agent, customer_id: str) -> Sh
         }
         events = customer["history"]["service_events"]
         return context, await zone_for(tx, agent, events[0]["site"] if events else None)
+
+
+async def why_context(shop: Workshop, agent: Agent, *, phone: str, since: str) -> Shown:
+    """Why a phone got each message it got; for a number that is none or unknown, what to do instead."""
+    context: dict[str, Any] = {"here": "/desk/why", "phone": phone, "since": since, "account": None, "problem": None}
+    async with shop.store(read_only=True) as tx:
+        zone, status = await zone_for(tx, agent), 200
+        try:
+            context["account"] = await explain(tx, phone, since=since) if phone.strip() else None
+        except Refused as refused:
+            context["problem"], status = {"field": refused.field, "text": str(refused)}, 422
+        except NotFound as unknown:
+            context["problem"], status = {"field": "phone", "text": str(unknown)}, 404
+        if context["account"]:
+            zone = ZoneInfo(context["account"]["time_zone"])
+    return {**context, "status": status}, zone
 
 
 async def _cases_by_event(tx: UnitOfWork, customer_id: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.core.vocabulary import Verdict
-from bot.edge.desk.contexts import case_context, customer_context, ledger_context, queue_context
+from bot.edge.desk.contexts import case_context, customer_context, ledger_context, queue_context, why_context
 from bot.edge.desk.page import SIGNED_IN, page
 from bot.edge.keys import SHOP
 from bot.services.queue import View
@@ -58,3 +58,12 @@ async def show_customer(request: web.Request) -> web.Response:
     shop, agent = request.config_dict[SHOP], request[SIGNED_IN].agent
     context, zone = await customer_context(shop, agent, request.match_info["customer_id"])
     return page(request, "desk/customer.html", context, zone=zone)
+
+
+async def show_why(request: web.Request) -> web.Response:
+    """GET /desk/why?phone=…; without a number, the form that asks for one."""
+    query = request.query
+    context, zone = await why_context(
+        request.config_dict[SHOP], request[SIGNED_IN].agent, phone=query.get("phone", ""), since=query.get("since", "")
+    )
+    return page(request, "desk/why.html", context, zone=zone, status=context["status"])

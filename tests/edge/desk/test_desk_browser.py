@@ -148,7 +148,9 @@ async def test_every_page_is_usable_by_everybody(town: Town, visits: Visits, sch
     await expect(sam.locator("#flash")).to_contain_text("yours")
     customer = await sam.get_attribute("a[href^='/desk/customers/']", "href")
 
-    for path in (sam.url, "/desk", "/desk/ledger", customer):
+    why = await sam.get_attribute("a[href^='/desk/why?phone=']", "href")
+
+    for path in (sam.url, "/desk", "/desk/ledger", customer, why, "/desk/why?phone=banana"):
         await sam.goto(str(sam.url if path == sam.url else re.sub(r"(https?://[^/]+).*", rf"\1{path}", sam.url)))
         await sam.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
         await sam.evaluate(AXE.read_text(encoding="utf-8"))

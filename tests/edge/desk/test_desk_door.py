@@ -17,7 +17,7 @@ from .conftest import PASSWORD, Town
 # The door asks nothing of a database that one kind could answer differently from another.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-PAGES = ["/desk", "/desk/", "/desk/cases/c-1", "/desk/ledger", "/desk/customers/c-1"]
+PAGES = ["/desk", "/desk/", "/desk/cases/c-1", "/desk/ledger", "/desk/customers/c-1", "/desk/why"]
 STREAMS = ["/desk/events", "/desk/cases/c-1/events"]
 FORMS = [
     *(f"/desk/cases/c-1/{act}" for act in ("claim", "replies", "grants", "resolve", "handback", "transfer", "reopen")),
