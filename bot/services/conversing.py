@@ -77,11 +77,9 @@ async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: dat
     point = await tx.one(ContactPoint, medium=medium, address=address)
     if point is None:
         stranger = Customer(name=UNKNOWN_CUSTOMER, created_at=now)
-        point = ContactPoint(customer_id=stranger.id, medium=medium, address=address)
         tx.add(stranger)
         await tx.flush()
-        tx.add(point)
-        await tx.flush()
+        point = await add_contact_point(tx, stranger.id, medium, address)
     conversation = await tx.one(Conversation, contact_point_id=point.id)
     if conversation is None:
         conversation = Conversation(
@@ -90,6 +88,16 @@ async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: dat
         tx.add(conversation)
         await tx.flush()
     return conversation
+
+
+async def add_contact_point(tx: UnitOfWork, customer_id: str, medium: Medium, address: str) -> ContactPoint:
+    """A new address of a customer. Somebody who opted out and was erased since is still not written to."""
+    seal = await tx.seals.find(medium.value, address)
+    opted_out_at = seal.opted_out_at if seal else None
+    point = ContactPoint(customer_id=customer_id, medium=medium, address=address, opted_out_at=opted_out_at)
+    tx.add(point)
+    await tx.flush()
+    return point
 
 
 async def say(
