@@ -16,6 +16,7 @@ from bot.services.entities import (
     ContactPoint,
     Conversation,
     Customer,
+    Json,
     Message,
     ServiceEvent,
     Site,
@@ -59,6 +60,15 @@ def known_zone(name: str | None) -> ZoneInfo | None:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError):
         return None
+
+
+AFTER_RESTORE = "after_restore"
+"""The kind of a task that is done only if nothing was sent since a backup that was restored (`restored`)."""
+
+
+def aside(kind: str, payload: Json, since: datetime) -> Json:
+    """The payload of a task that was put aside, with what it was."""
+    return {"kind": kind, "payload": payload, "since": since.isoformat()}
 
 
 async def load_thread(tx: UnitOfWork, conversation_id: str) -> Thread:

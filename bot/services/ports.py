@@ -59,7 +59,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One message on the provider's list, whoever sent it; `address` is the customer's."""
+    """One message on the provider's list, whoever sent it; `address` is the customer's, `created_at` aware."""
 
     provider_id: str
     inbound: bool
@@ -68,6 +68,7 @@ class Listed:
     status: str
     error_code: str | None = None
     media: list[Json] = field(default_factory=list)
+    created_at: datetime | None = None
 
 
 class Channel(Protocol):

@@ -13,7 +13,7 @@ import structlog
 
 from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import AfterwordError, Conflict
-from bot.services import catching_up, chasing, check_ins, follow_up, outbox, restored, turns
+from bot.services import catching_up, chasing, check_ins, conversing, follow_up, outbox, restored, turns
 from bot.services.entities import Task
 from bot.services.workshop import Workshop
 
@@ -29,7 +29,7 @@ HANDLERS: Mapping[str, Handler] = {
     "follow_up": follow_up.follow_up,
     "chase_case": chasing.chase_case,
     "catch_up": catching_up.catch_up,
-    restored.AFTER_RESTORE: restored.after_restore,
+    conversing.AFTER_RESTORE: restored.after_restore,
 }
 
 Chore = Callable[[Workshop], Awaitable[None]]
