@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def read_manifest(path: Path, *, verify: bool) -> Manifest:
                     raise Unusable(f"{path} is damaged: {name} is not what was written; use another backup")
     except FileNotFoundError as error:
         raise Unusable(f"there is no file {path}") from error
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise Unusable(f"{path} is damaged or no archive: {error}; use another backup") from error
     except (KeyError, ValueError, TypeError) as error:
         raise Unusable(f"{path} is not an archive made by `afterword backup`") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,10 @@ from bot.launch.backing_up import back_up
 from bot.launch.person import erase_person, export_person, what_would_go
 from bot.launch.restoring import Restored, archives_of, marks_file, restore
 from bot.services import restored, webchat
+from bot.services.catching_up import keep_catching_up
 from bot.services.entities import Case, CheckIn, ContactPoint, Conversation, Customer, Message, Seal, ServiceEvent
 from bot.services.inbound import Received, receive_sms, receive_webchat
-from bot.services.ports import SentMessage
+from bot.services.ports import Listed, SentMessage
 from bot.store.archive import rows_in
 from bot.work.loop import HANDLERS
 from tests.conftest import NOON
@@ -134,6 +135,48 @@ async def test_a_reply_that_was_answered_after_the_backup_goes_to_a_person(home:
     assert home.house.sms.texts == said
     assert (await home.house.one(Conversation)).owner is Owner.AGENT
     assert (await home.house.one(Case)).state is CaseState.OPEN
+
+
+async def test_what_customers_wrote_since_comes_from_the_providers_list(home: Home) -> None:
+    """What was answered lies on the desk, a STOP counts, and what nobody answered is answered."""
+    await home.house.serve()
+    file = await backed_up(home)
+    taken(home, "an answer from before the loss")
+    home.house.sms.missed = [
+        listed("SM-1", PHONE, "it was all right"),
+        listed("SM-2", PHONE, "STOP"),
+    ]
+
+    await restored_from(home, file)
+    await home.house.worker.drain()
+
+    assert [message.text for message in await home.house.all(Message, direction="in", order_by="position")] == [
+        "it was all right",
+        "STOP",
+    ]
+    assert home.house.sms.texts == ["How was everything?"]
+    assert (await home.house.one(Case)).state is CaseState.OPEN
+    assert (await home.house.one(ContactPoint)).opted_out_at is not None
+
+
+async def test_the_providers_list_does_not_bring_erased_words_back(home: Home) -> None:
+    """It still has what the customer wrote; what they write after their erasure is new."""
+    await home.house.writes("before", provider_id="SM-1")
+    home.house.later(seconds=30)
+    await erase_person(home.settings, PHONE, now=home.house.clock())
+    old, new = home.house.clock() - timedelta(seconds=30), home.house.clock() + timedelta(seconds=1)
+    home.house.sms.missed = [listed("SM-1", PHONE, "before", at=old), listed("SM-2", PHONE, "after", at=new)]
+    home.house.later(seconds=30)
+
+    await keep_catching_up(home.house.shop)
+    await home.house.worker.drain()
+
+    assert [message.text for message in await home.house.all(Message, direction="in")] == ["after"]
+
+
+def listed(provider_id: str, address: str, text: str, at: datetime | None = None) -> Listed:
+    """One text on the provider's list."""
+    return Listed(provider_id, inbound=True, address=address, text=text, status="received", created_at=at)
 
 
 async def test_a_follow_up_that_was_asked_after_the_backup_comes_back_to_the_desk(home: Home) -> None:
