@@ -58,7 +58,7 @@ def labels_the_verdict(house: House, case_id: str) -> None:
         address = re.search(r"/desk/assessments/[0-9a-f]+/verdict", page)
         assert csrf
         assert address
-        form = {"csrf": csrf[1], "unhappy": "true"}
+        form = {"csrf": csrf[1], "unhappy": "yes"}
         labelled = desk.post(f"{house.base_url}{address[0]}", data=form, timeout=30, allow_redirects=False)
         assert labelled.status_code in (200, 303), labelled.text
 

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from bot.core.errors import ChannelError, NotFound, Refused, Unusable
@@ -386,3 +388,19 @@ async def test_a_web_chat_is_answered_as_if_nothing_had_been(home: Home) -> None
         ("hello", "in"),
         ("How was everything?", "out"),
     ]
+
+
+async def test_nothing_is_restored_while_afterword_runs(home: Home) -> None:
+    """Its processes would go on with what they have read."""
+    app = web.Application()
+    app.router.add_get("/livez", _alive)
+    async with TestServer(app) as edge:
+        file = await backed_up(home)
+        running = home.settings.model_copy(update={"port": edge.port})
+
+        with pytest.raises(Refused, match="stop every process"):
+            await restore(running, file, over_all=True, now=NOON)
+
+
+async def _alive(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
