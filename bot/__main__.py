@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ import typer
 
 from bot.core.errors import AfterwordError
 from bot.core.vocabulary import Role
-from bot.settings import load
+from bot.settings import Settings, load
 
 cli = typer.Typer(
     name="afterword",
@@ -65,7 +67,7 @@ def edge() -> None:
     """The public HTTP service; it hosts the worker unless AFTERWORD_WORKER says no."""
     from bot.app import run_edge
 
-    run_edge(load())
+    run_edge(_settings())
 
 
 @cli.command()
@@ -73,7 +75,7 @@ def worker() -> None:
     """The due loop alone."""
     from bot.app import run_worker
 
-    asyncio.run(run_worker(load()))
+    asyncio.run(run_worker(_settings()))
 
 
 @cli.command()
@@ -84,7 +86,7 @@ def simulator(
     """The look-alike of Twilio in a process of its own; without it, the edge hosts one."""
     from bot.launch.simulator import run_simulator
 
-    run_simulator(load(), port=port, pace=pace)
+    run_simulator(_settings(), port=port, pace=pace)
 
 
 @cli.command()
@@ -92,7 +94,7 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     from bot.app import migrate_store
 
-    asyncio.run(migrate_store(load()))
+    asyncio.run(migrate_store(_settings()))
     print("The database has the newest schema.")
 
 
@@ -102,7 +104,7 @@ def train() -> None:
     from bot.app import ROOT
     from bot.launch.training import ensure_model
 
-    logs = load().data_dir / "log"
+    logs = _settings().data_dir / "log"
     logs.mkdir(parents=True, exist_ok=True)
     print("The model is new." if ensure_model(ROOT, logs) else "The model matches its data already.")
 
@@ -112,7 +114,7 @@ def recalibrate() -> None:
     """Refit the detector to what agents said of its verdicts, by language and site; it refuses to get worse."""
     from bot.launch.learning import refit_and_report
 
-    for line in asyncio.run(refit_and_report(load())):
+    for line in asyncio.run(refit_and_report(_settings())):
         print(line)
 
 
@@ -125,7 +127,7 @@ def train_detector(
     from bot.launch.detection import train_detector as learn_detector
     from bot.nlu.scorer import WEIGHTS
 
-    same = learn_detector(data, out or WEIGHTS, load().data_dir)
+    same = learn_detector(data, out or WEIGHTS, _settings().data_dir)
     print("The weights are what they were." if same else "The weights changed.")
 
 
@@ -137,7 +139,7 @@ def evaluate(
     """Measure the detector, by set and language."""
     from bot.launch.detection import evaluate as measure_detector
 
-    measure_detector(data, load().data_dir, parts=parts)
+    measure_detector(data, _settings().data_dir, parts=parts)
 
 
 @cli.command()
@@ -145,7 +147,7 @@ def demo() -> None:
     """Load the demo business into the database; a second time changes nothing."""
     from bot.launch.demo import prepare_demo
 
-    settings = load()
+    settings = _settings()
     asyncio.run(prepare_demo(settings))
     print(f"The demo business is there; its logins are in {settings.data_dir / 'demo.json'}.")
 
@@ -159,8 +161,94 @@ def why(
     """Why a customer got each message they got, why not those they did not, and what is still planned."""
     from bot.launch.why import account_of
 
-    for line in asyncio.run(account_of(load(), phone, as_json=as_json, since=since)):
+    for line in asyncio.run(account_of(_settings(), phone, as_json=as_json, since=since)):
         print(line)
+
+
+@cli.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(help="Where to; without it into the data folder.")] = None,
+    with_secrets: Annotated[bool, typer.Option(help="Put the secrets in too: whoever has the file has them.")] = False,
+) -> None:
+    """Write everything into one file, while everything runs; `restore` makes either kind of database of it."""
+    from bot.launch.backing_up import back_up, default_file
+    from bot.launch.progress import step
+
+    settings, now = _settings(), datetime.now(UTC)
+    target = (file or default_file(settings, now)).absolute()
+    with step("Backing up"):
+        manifest = asyncio.run(back_up(settings, target, with_secrets=with_secrets, now=now))
+    print(
+        f"{target}: {manifest.rows} rows as of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, read again and found sound."
+    )
+    if with_secrets:
+        print("It holds the secrets: keep it as you keep those.")
+    else:
+        print("It holds no secrets: keep AFTERWORD_SUPPRESSION_KEY and the others yourself (docs/operations.md).")
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    replace: Annotated[bool, typer.Option(help="Lose what the databases hold now; asks first.")] = False,
+    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+    marks: Annotated[list[Path] | None, typer.Option(help="Further erased.jsonl files to heed.")] = None,
+) -> None:
+    """Make the databases what a backup says, all of it or none. Stop every process first."""
+    from bot.launch.progress import step
+    from bot.launch.restoring import restore as restore_all
+
+    settings = _settings()
+    if replace and not yes:
+        typer.confirm("Everything the databases hold now will be lost. Go on?", abort=True)
+    with step("Restoring"):
+        done = asyncio.run(restore_all(settings, file, over_all=replace, marks=marks or (), now=datetime.now(UTC)))
+    print(f"{done.manifest.rows} rows as of {done.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC are back.")
+    print(f"Erased again: {done.erased_again} customers. Opted out since: {done.suppressed_again} numbers.")
+    print(f"Asked about before anything is sent: {done.doubtful} messages and tasks (docs/operations.md, Backups).")
+
+
+@cli.command()
+def export(
+    customer: Annotated[str, typer.Argument(help="Phone number, external id or customer id.")],
+    to: Annotated[Path | None, typer.Option(help="A file (mode 600) instead of standard output.")] = None,
+) -> None:
+    """Everything held about one person, as JSON."""
+    from bot.launch.person import export_person
+    from bot.launch.secrets import write_private
+
+    held = asyncio.run(export_person(_settings(), customer, now=datetime.now(UTC)))
+    if to is None:
+        print(json.dumps(held, indent=2, ensure_ascii=False))
+    else:
+        write_private(to, held)
+
+
+@cli.command()
+def erase(
+    customer: Annotated[str, typer.Argument(help="Phone number, external id or customer id.")],
+    yes: Annotated[bool, typer.Option(help="Do it; without this it is only listed.")] = False,
+) -> None:
+    """Erase one person everywhere; an opt-out survives as a keyed hash."""
+    from bot.launch.person import erase_person, what_would_go
+
+    settings = _settings()
+    if yes:
+        done = asyncio.run(erase_person(settings, customer, now=datetime.now(UTC)))
+    else:
+        done = asyncio.run(what_would_go(settings, customer))
+    for line in done.lines(done=yes):
+        print(line)
+    raise SystemExit(1 if done.problems else 0)
+
+
+@cli.command("forget-marks")
+def forget_marks() -> None:
+    """When AFTERWORD_SUPPRESSION_KEY is lost for good: let go of the marks of erased people made with it."""
+    from bot.launch.person import let_go_of_foreign_marks
+
+    number = asyncio.run(let_go_of_foreign_marks(_settings()))
+    print(f"{number} marks are gone. Erased people who had opted out are not known any more.")
 
 
 @cli.command()
@@ -168,7 +256,7 @@ def doctor() -> None:
     """Look at the installation and say what is wrong with it, and what to do."""
     from bot.launch.doctor import examine
 
-    findings = asyncio.run(examine(load()))
+    findings = asyncio.run(examine(_settings()))
     for finding in findings:
         print(f"{'ok  ' if finding.well else 'FAIL'} {finding.what}: {finding.said}")
     raise SystemExit(0 if all(finding.well for finding in findings) else 1)
@@ -210,7 +298,7 @@ async def _resume() -> bool:
     from bot.core.vocabulary import Medium
     from bot.services.senders import resume as resume_sender
 
-    async with bare_workshop(load()) as shop:
+    async with bare_workshop(_settings()) as shop:
         return await resume_sender(shop.store, Medium.SMS, now=shop.clock())
 
 
@@ -218,7 +306,7 @@ async def _add_person(email: str, name: str, password: str, role: Role, site_id:
     from bot.app import bare_workshop
     from bot.services.agents import add_agent
 
-    async with bare_workshop(load()) as shop:
+    async with bare_workshop(_settings()) as shop:
         await add_agent(shop, email=email, name=name, password=password, role=role, site_id=site_id)
 
 
@@ -226,8 +314,15 @@ async def _create_key(name: str, scope: str) -> str:
     from bot.app import bare_workshop
     from bot.services.agents import add_api_key
 
-    async with bare_workshop(load()) as shop:
+    async with bare_workshop(_settings()) as shop:
         return await add_api_key(shop, name, scope)
+
+
+def _settings() -> Settings:
+    """The settings in force; an embedded installation's secrets are where `up` put them."""
+    from bot.launch.secrets import with_kept_secrets
+
+    return with_kept_secrets(load())
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from bot.core.dialogue import DialogueUnavailable, Parsed, Turn
 from bot.core.errors import Unusable
 from bot.core.hours import ContactWindow
 from bot.core.pace import Pace, pace_of
+from bot.core.sealing import Sealer
 from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
 from bot.dialogue.words import Words
@@ -79,7 +80,12 @@ def rules_of(settings: Settings, words: Words) -> Rules:
 def open_store(settings: Settings) -> SqlStore:
     """The store the settings name; the caller disposes of its engine."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return SqlStore(create_engine(async_url(settings.sql_url())))
+    return SqlStore(create_engine(async_url(settings.sql_url())), sealer_of(settings))
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """What makes the marks of erased people."""
+    return Sealer(settings.suppression_key.get_secret_value())
 
 
 async def ready_store(settings: Settings) -> SqlStore:
@@ -94,7 +100,24 @@ async def ready_store(settings: Settings) -> SqlStore:
     if not current:
         await store.engine.dispose()
         raise Unusable("the database has an older schema, or none; run `uv run afterword migrate` first")
+    try:
+        await _must_know_the_erased(store)
+    except BaseException:
+        await store.engine.dispose()
+        raise
     return store
+
+
+async def _must_know_the_erased(store: SqlStore) -> None:
+    """Raises Unusable when people opted out whom we could not recognise: they would be written to."""
+    async with store(read_only=True) as tx:
+        unknown = await tx.seals.foreign()
+    if unknown:
+        raise Unusable(
+            f"{unknown} marks of erased people were made with another AFTERWORD_SUPPRESSION_KEY than the one set now. "
+            "Set that one again, or people who opted out could be written to. If it is lost for good, "
+            "`uv run afterword forget-marks` lets them go"
+        )
 
 
 @asynccontextmanager

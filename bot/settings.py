@@ -37,7 +37,7 @@ class Settings(BaseModel):
     production: bool = Field(False, description="Production mode: no simulator, no demo, cookies over HTTPS only.")
     rasa_url: str = Field("http://127.0.0.1:5005", description="Where Rasa listens (never on the internet).")
     rasa_database_url: str = Field(
-        "", description="Where Rasa keeps its conversations; empty: SQLite in `data_dir`, or `database_url`."
+        "", description="Where Rasa keeps its conversations; empty: `rasa.sqlite` in `data_dir`."
     )
     rasa_token: SecretStr = Field(SecretStr(""), description="The secret shared with Rasa; made anew when empty.")
     actions_url: str = Field("http://127.0.0.1:5055/webhook", description="Where Rasa calls the action server.")
@@ -57,6 +57,9 @@ class Settings(BaseModel):
     )
     identity_secret: SecretStr = Field(
         SecretStr(""), description="The secret with which the business's website signs who is chatting (HS256)."
+    )
+    suppression_key: SecretStr = Field(
+        SecretStr(""), description="The key under which erased people's opt-outs are kept; lost, they are forgotten."
     )
     web_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may embed the widget, separated by commas; our own is always allowed."
@@ -126,6 +129,10 @@ class Settings(BaseModel):
     def sql_url(self) -> str:
         """The database to use, as it was written."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'afterword.sqlite').resolve()}"
+
+    def rasa_sql_url(self) -> str:
+        """The database of Rasa's conversations, as it was written."""
+        return self.rasa_database_url or f"sqlite:///{(self.data_dir / 'rasa.sqlite').resolve()}"
 
     def base_url(self) -> str:
         """The edge's own address as the outside sees it, without a slash at the end."""

@@ -7,15 +7,18 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy import create_engine as create_sync_engine
 
+from bot.core.sealing import Sealer
 from bot.store.tables import metadata
 from bot.store.unit_of_work import SqlStore, create_engine
 
+SEALER = Sealer("the key of the tests")
 _MEMORY = Path("/dev/shm")
 
 
@@ -64,27 +67,36 @@ async def database_url(
     yield prepared_postgres
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_database_url(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres: str | None
-) -> AsyncIterator[str]:
-    """The async URL of a database of each kind without a single table, gone after the test."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path / 'afterword.sqlite'}"
+@asynccontextmanager
+async def empty_database(kind: str, folder: Path, postgres: str | None) -> AsyncIterator[str]:
+    """The async URL of a database of that kind without a single table, gone afterwards."""
+    if kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{folder / 'afterword.sqlite'}"
         return
     if postgres is None:
         pytest.skip("no PostgreSQL answers; set AFTERWORD_TEST_POSTGRES to test on one")
     name = f"afterword_test_{uuid.uuid4().hex[:12]}"
     await _execute(postgres, f'CREATE DATABASE "{name}"')
-    yield f"{postgres.replace('postgresql://', 'postgresql+asyncpg://').rsplit('/', 1)[0]}/{name}"
-    await _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    try:
+        yield f"{postgres.replace('postgresql://', 'postgresql+asyncpg://').rsplit('/', 1)[0]}/{name}"
+    finally:
+        await _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: str | None
+) -> AsyncIterator[str]:
+    """The async URL of a database of each kind without a single table, gone after the test."""
+    async with empty_database(request.param, tmp_path, postgres) as url:
+        yield url
 
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[SqlStore]:
     """An empty store."""
     engine = create_engine(database_url)
-    yield SqlStore(engine)
+    yield SqlStore(engine, SEALER)
     await engine.dispose()
 
 

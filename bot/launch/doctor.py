@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.app import ROOT, now, open_store
+from bot.app import ROOT, now, open_store, sealer_of
 from bot.dialogue.words import Words
 from bot.launch.training import MODEL, fingerprint
 from bot.services.entities import Sender
@@ -30,17 +30,7 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they are worth mending."""
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [
-        _python,
-        _database,
-        _words,
-        _model,
-        _rasa,
-        _edge,
-        _twilio,
-        _sender,
-    ]
-    return [await check(settings) for check in checks]
+    return [await check(settings) for check in _CHECKS]
 
 
 async def _python(settings: Settings) -> Finding:
@@ -58,6 +48,24 @@ async def _database(settings: Settings) -> Finding:
         await store.engine.dispose()
     said = "has the newest schema" if current else "needs `uv run afterword migrate`"
     return Finding("Database", current, said)
+
+
+async def _erased(settings: Settings) -> Finding:
+    if not sealer_of(settings):
+        said = (
+            "nobody can be erased: set AFTERWORD_SUPPRESSION_KEY, to the output of `openssl rand -hex 32` for example"
+        )
+        return Finding("Erasure", not settings.production, said)
+    store = open_store(settings)
+    try:
+        async with store(read_only=True) as tx:
+            foreign = await asyncio.wait_for(tx.seals.foreign(), 5)
+    except Exception:
+        return Finding("Erasure", False, "cannot be looked at before the database is well")
+    finally:
+        await store.engine.dispose()
+    otherwise = f"{foreign} marks were made with another AFTERWORD_SUPPRESSION_KEY: set that one again"
+    return Finding("Erasure", not foreign, otherwise if foreign else "erased people's opt-outs are kept")
 
 
 async def _words(settings: Settings) -> Finding:
@@ -123,3 +131,16 @@ async def _answers(what: str, url: str, otherwise: str) -> Finding:
             return Finding(what, well, f"answers at {url}" if well else f"answers {answer.status} at {url}")
     except (aiohttp.ClientError, TimeoutError):
         return Finding(what, False, f"nothing answers at {url}; {otherwise}")
+
+
+_CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
+    _python,
+    _database,
+    _erased,
+    _words,
+    _model,
+    _rasa,
+    _edge,
+    _twilio,
+    _sender,
+)

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot import collector
 from bot.rasa_compat import turns
-from bot.rasa_compat.errors import ActionFailed, ConversationMoved, StoreNotFound
+from bot.rasa_compat.errors import ActionFailed, ConversationErased, ConversationMoved, StoreNotFound
 from bot.rasa_compat.lock_store import ConversationLocks
 from bot.rasa_compat.tracker_store import EventTableStore
 
@@ -115,6 +115,8 @@ async def answer(handler: Handler, agent: Any, raw: bytes) -> HTTPResponse:
     except ActionFailed as error:
         logger.error("A turn was given back: %s", error)
         return problem(502, "An action failed; nothing was saved, and the turn can be tried again.")
+    except ConversationErased:
+        return problem(410, "The conversation was erased; nothing was saved, and trying again does not help.")
     except (ConversationMoved, SQLAlchemyError, OSError) as error:
         logger.error("A turn was given back: %s", type(error).__name__)
         return problem(503, "The conversation could not be saved; the turn can be tried again.")

@@ -15,5 +15,9 @@ class ConversationMoved(RasaCompatError):
     """Another process wrote to the conversation since it was read; nothing was saved, the turn may be tried again."""
 
 
+class ConversationErased(RasaCompatError):
+    """The customer's data were erased: whatever is still under way for this conversation comes too late."""
+
+
 class StoreNotFound(RasaCompatError):
     """endpoints.yml names a store that cannot be used; Rasa would silently keep conversations in memory."""

@@ -3,7 +3,8 @@
 Rasa's own store reads and counts a whole conversation at every save. This one writes only what is new. Each event has a
 position in its conversation; a save continues after the position at which the tracker was read, and the primary key
 refuses it when another process got there first (`ConversationMoved`): nothing is lost and nothing is written twice.
-A tracker kept in memory is used only while the table's last event is still the one that it ends with.
+A tracker kept in memory is used only while the table's last event is still the one that it ends with. A conversation
+that was erased (`event_table.erase`) refuses to begin again.
 """
 
 from __future__ import annotations
@@ -14,33 +15,19 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
 from rasa.shared.core.events import SessionStarted
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy.exc import IntegrityError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.rasa_compat.errors import ConversationMoved
+from bot.rasa_compat.errors import ConversationErased, ConversationMoved
+from bot.rasa_compat.event_table import DATABASE_URL, DEFAULT_DATABASE_URL, ERASED, async_url, events, open_engine
 
-DATABASE_URL = "AFTERWORD_RASA_DATABASE_URL"
-DEFAULT_DATABASE_URL = "sqlite:///var/rasa.sqlite"
 HOT_CONVERSATIONS = 500
-
-metadata = sa.MetaData()
-events = sa.Table(
-    "rasa_events",
-    metadata,
-    sa.Column("conversation_id", sa.String(255), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("type_name", sa.String(64), nullable=False),
-    sa.Column("timestamp", sa.Float(53), nullable=False),
-    sa.Column("data", sa.Text, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +85,8 @@ class EventTableStore(TrackerStore, SerializedTrackerAsText):  # type: ignore[mi
     async def retrieve_full_tracker(self, conversation_id: str) -> DialogueStateTracker | None:
         """All sessions of a conversation."""
         async with (await self._open()).connect() as connection:
+            if await _end(connection, conversation_id) is None:
+                return None
             return await self._read(connection, conversation_id, whole=True)
 
     async def exists(self, conversation_id: str) -> bool:
@@ -108,7 +97,8 @@ class EventTableStore(TrackerStore, SerializedTrackerAsText):  # type: ignore[mi
     async def keys(self) -> Iterable[str]:
         """The identifiers of all conversations."""
         async with (await self._open()).connect() as connection:
-            return list(await connection.scalars(sa.select(events.c.conversation_id).distinct()))
+            known = sa.select(events.c.conversation_id).where(events.c.type_name != ERASED).distinct()
+            return list(await connection.scalars(known))
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Append what is new. A tracker that did not come from this store replaces the whole conversation.
@@ -215,12 +205,14 @@ def _is_one_session(tracker: DialogueStateTracker) -> bool:
 
 async def _end(connection: AsyncConnection, conversation_id: str) -> tuple[int, float] | None:
     query = (
-        sa.select(events.c.position, events.c.timestamp)
+        sa.select(events.c.position, events.c.timestamp, events.c.type_name)
         .where(events.c.conversation_id == conversation_id)
         .order_by(events.c.position.desc())
         .limit(1)
     )
     row = (await connection.execute(query)).first()
+    if row is not None and row.type_name == ERASED:
+        raise ConversationErased(f"Conversation '{conversation_id}' was erased; it does not begin again.")
     return (row.position, row.timestamp) if row else None
 
 
@@ -235,39 +227,3 @@ def _rows(conversation_id: str, new: list[Any], after: int) -> list[dict[str, An
         }
         for position, event in enumerate(new, after + 1)
     ]
-
-
-def async_url(url: str) -> sa.URL:
-    """The same database through its asynchronous driver; a folder missing for a SQLite file is the caller's to make."""
-    parsed = sa.make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-    backend = parsed.drivername.partition("+")[0]
-    if backend not in drivers:
-        raise ValueError(f"{DATABASE_URL} must begin with sqlite or postgresql, not '{backend}'.")
-    return parsed.set(drivername=drivers[backend])
-
-
-async def open_engine(url: sa.URL) -> AsyncEngine:
-    """An engine whose database answers and has the table."""
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 15} if sqlite else {})
-    if sqlite:
-        sa.event.listen(engine.sync_engine, "connect", _tune_sqlite)
-    for last_attempt in (False, True):
-        try:
-            async with engine.begin() as connection:
-                await connection.execute(CreateTable(events, if_not_exists=True))
-            break
-        except (IntegrityError, ProgrammingError):  # PostgreSQL, when two processes create it in the same moment
-            if last_attempt:
-                raise
-    return engine
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()

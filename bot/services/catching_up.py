@@ -44,27 +44,31 @@ async def keep_catching_up(shop: Workshop) -> None:
 async def catch_up(shop: Workshop, task: Task) -> None:
     """Work off the `catch_up` task: take in what is missing since the last look, oldest first, and plan the next.
 
-    Looks overlap by the time within which the provider surely lists what it took.
+    Looks overlap by the time within which the provider surely lists what it took. The first look after a restoration
+    (`restored`: when the backup was taken) brings back what was lost with the store, which may have been answered.
     """
     began, since = shop.clock(), datetime.fromisoformat(task.payload["since"])
+    restored = task.payload.get("restored")
     try:
         listed = await shop.channels[Medium.SMS].listed_since(since - shop.rules.listed_within)
-        await _take_in(shop, listed)
-        since = began
+        await _take_in(shop, listed, doubtful_since=restored and datetime.fromisoformat(restored))
+        since, restored = began, None
     except ChannelError as error:
         log.warning("the provider could not be asked what was missed", reason=str(error))
     async with shop.store() as tx:
-        payload = {"since": since.isoformat()}
+        payload = {"since": since.isoformat(), **({"restored": restored} if restored else {})}
         await tx.tasks.repeat(task, at=shop.clock() + shop.rules.catch_up_every, payload=payload)
         await tx.commit()
 
 
-async def _take_in(shop: Workshop, listed: list[Listed]) -> None:
+async def _take_in(shop: Workshop, listed: list[Listed], *, doubtful_since: datetime | None) -> None:
     async with shop.store(read_only=True) as tx:
         kept = {m.provider_id: m for m in await tx.all(Message, provider_id=[one.provider_id for one in listed])}
-    missed = [one for one in listed if one.inbound and one.provider_id not in kept]
+    unknown = [one for one in listed if one.inbound and one.provider_id not in kept]
+    missed = [one for one in unknown if not await _was_erased(shop, one)]
     for one in missed:
-        await receive_sms(shop, one.address, Received(one.text, provider_id=one.provider_id, media=one.media))
+        received = Received(one.text, provider_id=one.provider_id, media=one.media, doubtful_since=doubtful_since)
+        await receive_sms(shop, one.address, received)
     if missed:
         log.warning("took in texts whose webhook never came", texts=len(missed))
     for one in listed:
@@ -77,3 +81,11 @@ async def _take_in(shop: Workshop, listed: list[Listed]) -> None:
                 status=one.status,
                 error_code=one.error_code,
             )
+
+
+async def _was_erased(shop: Workshop, one: Listed) -> bool:
+    """Whether we have forgotten this text because its writer asked for it: the provider has not."""
+    async with shop.store(read_only=True) as tx:
+        seal = await tx.seals.find(Medium.SMS.value, one.address)
+    erased_at = seal.erased_at if seal else None
+    return erased_at is not None and one.created_at is not None and one.created_at <= erased_at

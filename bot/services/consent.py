@@ -96,6 +96,7 @@ async def withdrew(tx: UnitOfWork, thread: Thread, *, source: str) -> bool:
 async def restore(tx: UnitOfWork, thread: Thread, *, source: str, now: datetime) -> None:
     """Record that the customer wants to hear from us again."""
     thread.contact_point.opted_out_at = None
+    await tx.seals.lift(thread.contact_point.medium.value, thread.contact_point.address)
     tx.add(_consent(thread, granted=True, source=source, now=now))
 
 

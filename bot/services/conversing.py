@@ -16,6 +16,7 @@ from bot.services.entities import (
     ContactPoint,
     Conversation,
     Customer,
+    Json,
     Message,
     ServiceEvent,
     Site,
@@ -63,6 +64,15 @@ def known_zone(name: str | None) -> ZoneInfo | None:
         return None
 
 
+AFTER_RESTORE = "after_restore"
+"""The kind of a task that is done only if nothing was sent since a backup that was restored (`restored`)."""
+
+
+def aside(kind: str, payload: Json, since: datetime) -> Json:
+    """The payload of a task that was put aside, with what it was."""
+    return {"kind": kind, "payload": payload, "since": since.isoformat()}
+
+
 async def load_thread(tx: UnitOfWork, conversation_id: str) -> Thread:
     """Everything a turn needs to know about a conversation. Raises NotFound."""
     return Thread(*await tx.conversations.parts(conversation_id))
@@ -82,11 +92,9 @@ async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: dat
     point = await tx.one(ContactPoint, medium=medium, address=address)
     if point is None:
         stranger = Customer(name=UNKNOWN_CUSTOMER, created_at=now)
-        point = ContactPoint(customer_id=stranger.id, medium=medium, address=address)
         tx.add(stranger)
         await tx.flush()
-        tx.add(point)
-        await tx.flush()
+        point = await add_contact_point(tx, stranger.id, medium, address)
     conversation = await tx.one(Conversation, contact_point_id=point.id)
     if conversation is None:
         conversation = Conversation(
@@ -95,6 +103,16 @@ async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: dat
         tx.add(conversation)
         await tx.flush()
     return conversation
+
+
+async def add_contact_point(tx: UnitOfWork, customer_id: str, medium: Medium, address: str) -> ContactPoint:
+    """A new address of a customer. Somebody who opted out and was erased since is still not written to."""
+    seal = await tx.seals.find(medium.value, address)
+    opted_out_at = seal.opted_out_at if seal else None
+    point = ContactPoint(customer_id=customer_id, medium=medium, address=address, opted_out_at=opted_out_at)
+    tx.add(point)
+    await tx.flush()
+    return point
 
 
 async def say(

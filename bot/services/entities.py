@@ -464,6 +464,20 @@ class AuditEntry:
 
 
 @dataclass(kw_only=True)
+class Seal:
+    """What still holds of somebody whose data are gone. `mark` is a keyed hash of a phone number or another identifier.
+
+    `key_id` names the key; `erased_at`: their data were erased then, and are again when an older backup is restored;
+    `opted_out_at`: they are not to be written to until they ask for it themselves.
+    """
+
+    mark: str
+    key_id: str
+    erased_at: datetime | None = None
+    opted_out_at: datetime | None = None
+
+
+@dataclass(kw_only=True)
 class Change:
     """A hint that something under `topic` changed, so that open pages look again."""
 

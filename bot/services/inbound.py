@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.core.errors import Conflict
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind
-from bot.services.conversing import conversation_at
+from bot.services.conversing import AFTER_RESTORE, aside, conversation_at
 from bot.services.entities import Conversation, Json, Message, Task
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
@@ -15,12 +15,16 @@ from bot.services.workshop import Workshop
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One inbound text. `provider_id` or `client_id` makes its repetition recognisable."""
+    """One inbound text. `provider_id` or `client_id` makes its repetition recognisable.
+
+    `doubtful_since`: it came after this moment, and may have been answered by what a restored backup does not know.
+    """
 
     text: str
     provider_id: str | None = None
     client_id: str | None = None
     media: list[Json] = field(default_factory=list)
+    doubtful_since: datetime | None = None
 
 
 async def receive_sms(shop: Workshop, address: str, received: Received) -> Message:
@@ -79,9 +83,12 @@ async def _keep(tx: UnitOfWork, conversation: Conversation, received: Received, 
         client_id=received.client_id,
         delivery="received",
     )
+    kind, payload = "handle_message", {"message_id": message.id}
+    if received.doubtful_since is not None:
+        kind, payload = AFTER_RESTORE, aside(kind, payload, received.doubtful_since)
     task = Task(
-        kind="handle_message",
-        payload={"message_id": message.id},
+        kind=kind,
+        payload=payload,
         lock=f"in:{conversation.id}",
         key=f"handle:{message.id}",
         due_at=now,

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.core.errors import Conflict, Refused
 from bot.core.vocabulary import Decided, Medium, Purpose
-from bot.services.conversing import UNKNOWN_CUSTOMER, conversation_at
+from bot.services.conversing import UNKNOWN_CUSTOMER, add_contact_point, conversation_at
 from bot.services.entities import (
     Case,
     CheckIn,
@@ -152,7 +152,7 @@ async def recognise(tx: UnitOfWork, served: ServedCustomer, now: datetime) -> Cu
     _update(customer, served)
     await tx.flush()
     if served.phone and point is None:
-        tx.add(ContactPoint(customer_id=customer.id, medium=Medium.SMS, address=served.phone))
+        await add_contact_point(tx, customer.id, Medium.SMS, served.phone)
     elif point is not None and point.customer_id != customer.id:
         await _adopt(tx, customer, await tx.get(Customer, point.customer_id))
     for medium, granted in served.consent.items():
@@ -201,9 +201,7 @@ async def web_conversation(tx: UnitOfWork, customer: Customer, now: datetime) ->
     """The customer's own thread on the website, begun when there is none."""
     point = await tx.one(ContactPoint, customer_id=customer.id, medium=Medium.WEBCHAT)
     if point is None:
-        point = ContactPoint(customer_id=customer.id, medium=Medium.WEBCHAT, address=f"customer:{customer.id}")
-        tx.add(point)
-        await tx.flush()
+        point = await add_contact_point(tx, customer.id, Medium.WEBCHAT, f"customer:{customer.id}")
     return await conversation_at(tx, Medium.WEBCHAT, point.address, now)
 
 

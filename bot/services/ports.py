@@ -18,6 +18,7 @@ from bot.services.entities import (
     Customer,
     Json,
     Message,
+    Seal,
     Sender,
     ServiceEvent,
     Site,
@@ -61,7 +62,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One message on the provider's list, whoever sent it; `address` is the customer's."""
+    """One message on the provider's list, whoever sent it; `address` is the customer's, `created_at` aware."""
 
     provider_id: str
     inbound: bool
@@ -70,6 +71,7 @@ class Listed:
     status: str
     error_code: str | None = None
     media: list[Json] = field(default_factory=list)
+    created_at: datetime | None = None
 
 
 class Channel(Protocol):
@@ -300,6 +302,72 @@ class Leftovers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held about one person: rows as plain values, by table, and their conversations."""
+
+    rows: Mapping[str, list[dict[str, Any]]]
+    conversations: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows went, by table, and whose conversations they were."""
+
+    rows: Mapping[str, int]
+    conversations: frozenset[str]
+
+
+class People(Protocol):
+    """Everything about one person, wherever it lies in the store."""
+
+    async def held(self, customer_id: str) -> Held:
+        """All of it, in the order in which it came about."""
+        ...
+
+    async def erase(self, customer_id: str) -> Erased:
+        """Delete all of it; what was counted stays counted. Raises Conflict when others were faster."""
+        ...
+
+
+class Seals(Protocol):
+    """Keyed hashes of people whose data are gone. `kind` is `sms`, `external` or `customer`."""
+
+    def mark(self, kind: str, value: str) -> str:
+        """The mark of an identifier. Raises Refused when there is no key to make marks with."""
+        ...
+
+    async def find(self, kind: str, value: str) -> Seal | None:
+        """What still holds of whoever had this identifier; None when nobody with it was erased."""
+        ...
+
+    async def keep(
+        self, kind: str, value: str, *, erased_at: datetime | None = None, opted_out_at: datetime | None = None
+    ) -> Seal:
+        """Remember this identifier as a mark. Raises Refused when there is no key to make marks with."""
+        ...
+
+    async def adopt(self, seal: Seal) -> Seal:
+        """Remember a mark that was made before. Of two erasures the later counts, and an opt-out stands."""
+        ...
+
+    async def lift(self, kind: str, value: str) -> None:
+        """They asked for it themselves: their opt-out no longer holds."""
+        ...
+
+    async def all(self) -> list[Seal]:
+        """Every mark."""
+        ...
+
+    async def foreign(self) -> int:
+        """How many marks were made with another key, and so recognise nobody."""
+        ...
+
+    async def drop_foreign(self) -> int:
+        """Forget the marks that were made with another key; how many they were."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` rolls everything back."""
 
@@ -326,6 +394,16 @@ class UnitOfWork(Protocol):
     @property
     def leftovers(self) -> Leftovers:
         """What may be forgotten."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """Everything about one person."""
+        ...
+
+    @property
+    def seals(self) -> Seals:
+        """What still holds of people whose data are gone."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -29,8 +29,27 @@ async def migrate(engine: AsyncEngine) -> None:
         await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
 
 
+async def revision_of(connection: AsyncConnection) -> str | None:
+    """The schema's revision in a database; None when it has none of our tables."""
+    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+def head() -> str | None:
+    """The newest revision."""
+    return ScriptDirectory.from_config(config()).get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this Afterword has the migration that leads to a revision; a newer one may have more."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
+async def upgrade(connection: AsyncConnection, revision: str = "head") -> None:
+    """Bring a database to a revision, inside the transaction that is open."""
+    await connection.run_sync(lambda sync: command.upgrade(config(sync), revision))
+
+
 async def at_head(engine: AsyncEngine) -> bool:
     """Whether the database has the newest schema."""
-    newest = ScriptDirectory.from_config(config()).get_current_head()
     async with engine.connect() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision()) == newest
+        return await revision_of(connection) == head()

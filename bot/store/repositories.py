@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from sqlalchemy.orm.util import identity_key
 
 from bot.core.cases import LIVE
 from bot.core.delivery import NEVER_ARRIVED
-from bot.core.errors import NotFound
+from bot.core.errors import Conflict, NotFound
 from bot.core.vocabulary import (
     Author,
     CaseState,
@@ -73,7 +74,9 @@ class ConversationRepository:
             .returning(t.conversations.c.last_position)
         )
         await self._session.flush()
-        position = int((await self._session.execute(statement)).scalar_one())
+        position: int | None = (await self._session.execute(statement)).scalar_one_or_none()
+        if position is None:
+            raise Conflict("the conversation was erased meanwhile; look again")
         conversation = self._known(conversation_id)
         if conversation is not None:
             set_committed_value(conversation, "last_position", position)
@@ -230,11 +233,18 @@ class LedgerRepository:
         self._session = session
 
     async def counts(self, *, site_id: str | None) -> dict[Verdict, int]:
-        """How many events are in each state."""
+        """How many events are in each state, also those of customers who were erased."""
         query = select(t.service_events.c.verdict, func.count()).group_by(t.service_events.c.verdict)
         if site_id is not None:
             query = query.where(t.service_events.c.site_id == site_id)
-        return {verdict: int(number) for verdict, number in (await self._session.execute(query)).all()}
+        of_erased = select(t.erased_counts.c.verdict, func.sum(t.erased_counts.c.events))
+        erased = of_erased.group_by(t.erased_counts.c.verdict)
+        if site_id is not None:
+            erased = erased.where(t.erased_counts.c.site_id == site_id)
+        counts: Counter[Verdict] = Counter()
+        for verdict, number in (*await self._session.execute(query), *await self._session.execute(erased)):
+            counts[verdict] += int(number)
+        return dict(counts)
 
     async def page(self, *, verdict: Verdict | None, site_id: str | None, limit: int, cursor: str | None) -> EventPage:
         """Events, the latest finished first; the cursor is the id of the last one seen."""

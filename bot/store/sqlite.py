@@ -13,6 +13,7 @@ import asyncio
 import itertools
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,7 @@ BUSY_SECONDS = 30
 _PAUSES = (0.0005, 0.001, 0.001, 0.002, 0.002, 0.005)
 """Seconds between tries for the write lock; another process holds it for a few milliseconds at a time."""
 _COMMITS_BETWEEN_CHECKPOINTS = 250
+_CHECKPOINT_TRIES = 100
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -209,3 +211,18 @@ class GroupSync:
     def _checkpoint(self) -> None:
         with closing(sqlite3.connect(self._database)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def scour(database: Path) -> bool:
+    """Write the database anew, so that nothing deleted is left in its free pages or its log; waits for who is at it.
+
+    Whether the log could be emptied too: somebody may have been reading an older moment all the while.
+    """
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        connection.execute("VACUUM")
+        for _ in range(_CHECKPOINT_TRIES):
+            [busy, *_rest] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return True
+            time.sleep(0.1)
+    return False

@@ -499,6 +499,22 @@ audit = Table(
     Column("subject", String(100), nullable=False, index=True),
     _json("detail"),
 )
+seals = Table(
+    "seals",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    _at("erased_at", nullable=True),
+    _at("opted_out_at", nullable=True),
+)
+# How many service events of erased customers ended how: counts, and nobody's.
+erased_counts = Table(
+    "erased_counts",
+    metadata,
+    Column("site_id", String(64), primary_key=True),
+    Column("verdict", Coded(v.Verdict), primary_key=True),
+    Column("events", Integer, nullable=False),
+)
 changes = Table(
     "changes",
     metadata,
@@ -533,6 +549,7 @@ _MAPPED: list[tuple[type[Any], Table]] = [
     (e.ApiKey, api_keys),
     (e.KeptAnswer, kept_answers),
     (e.AuditEntry, audit),
+    (e.Seal, seals),
     (e.Change, changes),
 ]
 

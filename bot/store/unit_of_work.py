@@ -16,10 +16,12 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.orm.util import identity_key
 
 from bot.core.errors import Conflict, NotFound
+from bot.core.sealing import Sealer
 from bot.services.entities import Task
 from bot.store import sqlite
 from bot.store.due_table import TaskRepository
 from bot.store.lookups import by_attributes, by_key, shape_of, values_of
+from bot.store.people import PeopleRepository
 from bot.store.repositories import (
     CaseRepository,
     ChangeRepository,
@@ -28,10 +30,12 @@ from bot.store.repositories import (
     LeftoverRepository,
     SenderRepository,
 )
+from bot.store.seals import SealRepository
 from bot.store.tables import changes, map_entities
 
 T = TypeVar("T")
 
+NO_KEY = Sealer()
 # Parameters stay out of error messages: they are customers' words and numbers.
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
 
@@ -100,8 +104,9 @@ class LocalWorker(Protocol):
 class SqlStore:
     """Opens units of work on one engine."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, sealer: Sealer = NO_KEY) -> None:
         self.engine = engine
+        self._sealer = sealer
         self.worker: LocalWorker | None = None
         """The worker of this process, if it hosts one: what is due at once goes straight to it."""
         # SQLite has one writer at a time and makes the others sleep and try again: within a process they queue instead.
@@ -120,7 +125,7 @@ class SqlStore:
         turn = _Turn(None if read_only else self._writers)
         async with turn, AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
             try:
-                yield SqlUnitOfWork(session, worker=self.worker, turn=turn, group=self._group)
+                yield SqlUnitOfWork(session, self._sealer, worker=self.worker, turn=turn, group=self._group)
             except (StaleDataError, IntegrityError) as error:
                 raise Conflict("someone else changed this first; look again") from error
 
@@ -131,13 +136,14 @@ class SqlUnitOfWork:
     def __init__(
         self,
         session: AsyncSession,
+        sealer: Sealer = NO_KEY,
         *,
-        worker: LocalWorker | None,
-        turn: _Turn,
-        group: sqlite.GroupSync | None,
+        worker: LocalWorker | None = None,
+        turn: _Turn | None = None,
+        group: sqlite.GroupSync | None = None,
     ) -> None:
         self.session = session
-        self._turn = turn
+        self._turn = turn or _Turn(None)
         self._group = group
         self._worker = worker
         self._tasks: list[Task] = []
@@ -151,6 +157,8 @@ class SqlUnitOfWork:
         self.ledger = LedgerRepository(session)
         self.leftovers = LeftoverRepository(session)
         self.senders = SenderRepository(session)
+        self.people = PeopleRepository(session)
+        self.seals = SealRepository(session, sealer)
 
     async def find(self, kind: type[T], id: str) -> T | None:
         """The entity with this primary key, or None."""

@@ -13,7 +13,7 @@ import structlog
 
 from bot.core.dialogue import DialogueUnavailable
 from bot.core.errors import AfterwordError, Conflict
-from bot.services import catching_up, chasing, check_ins, follow_up, outbox, resuming, turns
+from bot.services import catching_up, chasing, check_ins, conversing, follow_up, outbox, restored, resuming, turns
 from bot.services.entities import Task
 from bot.services.workshop import Workshop
 
@@ -30,6 +30,7 @@ HANDLERS: Mapping[str, Handler] = {
     "follow_up": follow_up.follow_up,
     "chase_case": chasing.chase_case,
     "catch_up": catching_up.catch_up,
+    conversing.AFTER_RESTORE: restored.after_restore,
 }
 
 Chore = Callable[[Workshop], Awaitable[None]]

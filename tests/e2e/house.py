@@ -34,6 +34,7 @@ class House:
     base_url: str
     data_dir: Path
     process: subprocess.Popen[str]
+    environment: Mapping[str, str]
 
     @property
     def demo(self) -> dict[str, Any]:
@@ -60,6 +61,20 @@ class House:
     def received(self, phone: str) -> list[str]:
         """The texts that phone received."""
         return [item["body"] for item in self.phone(phone) if item["direction"] == "out"]
+
+    def command(self, *words: str) -> str:
+        """What a command of this installation prints; it must end well."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *words],
+            cwd=ROOT,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        assert done.returncode == 0, f"{words[0]}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def processor_seconds(self) -> dict[str, float]:
         """The processor time each process of this house has taken so far, by its log's name."""
@@ -114,7 +129,7 @@ def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterato
     )
     try:
         _wait_until_ready(process)
-        yield House(f"http://127.0.0.1:{ports['edge']}", data_dir, process)
+        yield House(f"http://127.0.0.1:{ports['edge']}", data_dir, process, environment)
     finally:
         process.send_signal(signal.SIGINT)
         try:

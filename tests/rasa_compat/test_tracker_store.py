@@ -11,7 +11,8 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.rasa_compat.errors import ConversationMoved
+from bot.rasa_compat.errors import ConversationErased, ConversationMoved
+from bot.rasa_compat.event_table import async_url, erase, events_of, open_engine
 from bot.rasa_compat.tracker_store import DATABASE_URL, EventTableStore
 
 SERVER = os.environ.get("AFTERWORD_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -180,6 +181,51 @@ async def test_a_forgotten_conversation_begins_again(stores: tuple[EventTableSto
     await say(here, "c", "hello", "again")
 
     assert texts(await there.retrieve("c")) == ["hello", "again"]
+
+
+async def test_an_erased_conversation_never_begins_again(
+    stores: tuple[EventTableStore, EventTableStore], url: str
+) -> None:
+    """Erased without asking any Rasa: none finds it again, also where it was in memory, and none begins it anew."""
+    here, there = stores
+    await say(here, "c", "secret")
+    await say(there, "c", "secret too")
+    await say(here, "d", "another's")
+    engine = await open_engine(async_url(url))
+    assert await erase(engine, ["c", "never heard of"]) == 2
+    assert await erase(engine, ["c"]) == 0
+
+    for store in stores:
+        for conversation in ("c", "never heard of"):
+            with pytest.raises(ConversationErased):
+                await say(store, conversation, "hello")
+            with pytest.raises(ConversationErased):
+                await store.retrieve_full_tracker(conversation)
+    assert list(await here.keys()) == ["d"]
+    assert texts(await here.retrieve("d")) == ["another's"]
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("before", [(), ("one",)], ids=["the first turn", "a later turn"])
+async def test_a_turn_under_way_cannot_bring_an_erased_conversation_back(
+    stores: tuple[EventTableStore, EventTableStore], url: str, before: tuple[str, ...]
+) -> None:
+    """It was read before the erasure and is saved after it, by a process that hears of no erasure."""
+    here, _ = stores
+    if before:
+        await say(here, "c", *before)
+    tracker = await here.get_or_create_tracker("c", append_action_listen=False)
+    tracker.update(UserUttered("too late"))
+    engine = await open_engine(async_url(url))
+
+    await erase(engine, ["c"])
+
+    with pytest.raises(ConversationMoved):
+        await here.save(tracker)
+    assert await events_of(engine, ["c"]) == []
+    with pytest.raises(ConversationErased):
+        await here.retrieve("c")
+    await engine.dispose()
 
 
 async def test_a_new_model_brings_its_slots(stores: tuple[EventTableStore, EventTableStore]) -> None:

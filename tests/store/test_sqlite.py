@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,23 @@ async def test_what_was_rolled_back_leaves_the_connection_as_it_was(store: SqlSt
 
     async with store(read_only=True) as tx:
         assert [customer.name for customer in await tx.all(Customer)] == ["Robin"]
+
+
+def test_what_was_deleted_is_in_the_file_until_it_is_scoured(tmp_path: Path) -> None:
+    """Also while somebody has the database open, as every running process does."""
+    path = tmp_path / "store.sqlite"
+    with closing(sqlite3.connect(path)) as others:
+        others.executescript("PRAGMA journal_mode=WAL; CREATE TABLE words (word TEXT); CREATE INDEX w ON words (word)")
+        others.executemany("INSERT INTO words VALUES (?)", [(f"flibbertigibbet {n}",) for n in range(1000)])
+        others.execute("INSERT INTO words VALUES ('gallimaufry')")
+        others.commit()
+        others.execute("DELETE FROM words WHERE word LIKE 'flib%'")
+        others.commit()
+
+        def files() -> bytes:
+            return b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+        assert b"flibbertigibbet" in files()
+        assert sqlite.scour(path)
+        assert b"flibbertigibbet" not in files()
+        assert b"gallimaufry" in files()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,3 +170,15 @@ class Book:
             self._connection = sqlite3.connect(self._path)
             self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
         return self._connection
+
+
+def forget(path: Path, phones: Iterable[str]) -> int:
+    """Erase what these phones sent and received from a book that may be in use; how many messages that was."""
+    if not path.exists():
+        return 0
+    erased = 0
+    with closing(sqlite3.connect(path, timeout=30)) as db, db:
+        for phone in phones:
+            erased += db.execute('DELETE FROM messages WHERE from_ = ? OR "to" = ?', (phone, phone)).rowcount
+            db.execute("DELETE FROM opted_out WHERE number = ?", (phone,))
+    return erased

@@ -128,6 +128,7 @@ def _listed(record: object) -> Listed:
         status=str(fields["status"]),
         error_code=str(code) if code else None,
         media=[{"url": address, "content_type": ""}] * files,
+        created_at=_aware(fields["date_created"]),
     )
 
 
