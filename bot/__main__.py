@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -15,6 +15,9 @@ import typer
 from bot.core.errors import AfterwordError
 from bot.core.vocabulary import Role
 from bot.settings import load
+
+MODEL = Path("models") / "afterword.tar.gz"
+"""Where `afterword train` leaves the model."""
 
 cli = typer.Typer(
     name="afterword",
@@ -61,19 +64,49 @@ def up(demo: Annotated[bool, typer.Option(help="Load the demo business and its c
 
 
 @cli.command()
-def edge() -> None:
-    """The public HTTP service; it hosts the worker unless AFTERWORD_WORKER says no."""
+def edge(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; else AFTERWORD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; else AFTERWORD_PORT.")] = None,
+) -> None:
+    """The public HTTP service; it hosts a worker unless AFTERWORD_WORKER says no."""
     from bot.app import run_edge
 
-    run_edge(load())
+    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    asyncio.run(run_edge(load(**given)))
 
 
 @cli.command()
-def worker() -> None:
+def worker(
+    host: Annotated[str, typer.Option(help="The address of its /livez, /readyz and /metrics.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port of the same.")] = 8081,
+) -> None:
     """The due loop alone."""
     from bot.app import run_worker
 
-    asyncio.run(run_worker(load()))
+    asyncio.run(run_worker(load(), host, port))
+
+
+@cli.command()
+def rasa(
+    host: Annotated[str, typer.Option(help="The address to listen on; never one the internet reaches.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 5005,
+    model: Annotated[Path, typer.Option(help="A trained model, or a folder: its newest.")] = MODEL,
+) -> None:
+    """Rasa: it understands, and decides what to say."""
+    from bot.launch.rasa import serve_rasa
+
+    serve_rasa(load(), host, port, model)
+
+
+@cli.command()
+def actions(
+    host: Annotated[str, typer.Option(help="The address to listen on; never one the internet reaches.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 5055,
+) -> None:
+    """The action server: what Rasa asks us to do."""
+    from bot.launch.rasa import serve_actions
+
+    serve_actions(load(), host, port)
 
 
 @cli.command()

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
-import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bot.edge.keys import LIVE, METRICS, SHOP
-from bot.services.entities import Site
-
-log = structlog.get_logger(__name__)
-
-Check = Callable[[], Awaitable[bool]]
-_PATIENCE = 5.0
+from bot.services.workshop import store_answers
+from bot.serving import Check, readiness
 
 
 def add_operations(app: web.Application, checks: Mapping[str, Check]) -> None:
-    """`/livez`, `/readyz` (the store, the dialogue and `checks`) and `/metrics`."""
+    """`/livez`, `/readyz` (the store, the dialogue and `checks`; never while stopping) and `/metrics`."""
 
     async def ready(request: web.Request) -> web.Response:
         shop = request.config_dict[SHOP]
-
-        async def store_answers() -> bool:
-            async with shop.store(read_only=True) as tx:
-                await tx.find(Site, "")
-            return True
-
-        everything = {"store": store_answers, "dialogue": shop.dialogue.ready, **checks}
-        results = await asyncio.gather(*(_passes(name, check) for name, check in everything.items()))
-        found = dict(zip(everything, results, strict=True))
-        ready = all(found.values())
-        body = {"ready": ready, "checks": {name: "ok" if passed else "failing" for name, passed in found.items()}}
-        return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+        return await readiness(
+            request, {"store": partial(store_answers, shop), "dialogue": shop.dialogue.ready, **checks}
+        )
 
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", ready)
@@ -45,18 +31,10 @@ async def _live(request: web.Request) -> web.Response:
     return web.json_response({"alive": True}, headers={"Cache-Control": "no-store"})
 
 
-async def _passes(name: str, check: Check) -> bool:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await check()
-    except Exception as error:  # whatever is wrong, it is not ready
-        log.warning("readyz.failing", check=name, error=type(error).__name__)
-        return False
-
-
 async def _metrics(request: web.Request) -> web.Response:
     shop, metrics = request.config_dict[SHOP], request.config_dict[METRICS]
     async with shop.store(read_only=True) as tx:
         metrics.tasks_due.set(await tx.tasks.due(shop.clock()))
-    metrics.listeners.set(request.config_dict[LIVE].listeners)
+    if (live := request.config_dict.get(LIVE)) is not None:
+        metrics.listeners.set(live.listeners)
     return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
 from rasa.shared.core.events import SessionStarted
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateTable
 
@@ -30,6 +30,9 @@ from bot.rasa_compat.errors import ConversationMoved
 DATABASE_URL = "AFTERWORD_RASA_DATABASE_URL"
 DEFAULT_DATABASE_URL = "sqlite:///var/rasa.sqlite"
 HOT_CONVERSATIONS = 500
+CONNECTIONS = "AFTERWORD_DATABASE_CONNECTIONS"
+STATEMENT_SECONDS = "AFTERWORD_DATABASE_STATEMENT_SECONDS"
+_PATIENCE = 5.0
 
 metadata = sa.MetaData()
 events = sa.Table(
@@ -143,6 +146,15 @@ class EventTableStore(TrackerStore, SerializedTrackerAsText):  # type: ignore[mi
         """Open the database and create the table, or raise what stands in the way."""
         await self._open()
 
+    async def answers(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            async with asyncio.timeout(_PATIENCE), (await self._open()).connect() as connection:
+                await connection.execute(sa.select(1))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return False
+        return True
+
     async def close(self) -> None:
         """Close every connection."""
         if self._engine is not None:
@@ -252,7 +264,7 @@ async def open_engine(url: sa.URL) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 15} if sqlite else {})
+    engine = create_async_engine(url, **({"connect_args": {"timeout": 15}} if sqlite else _on_postgres()))
     if sqlite:
         sa.event.listen(engine.sync_engine, "connect", _tune_sqlite)
     for last_attempt in (False, True):
@@ -264,6 +276,21 @@ async def open_engine(url: sa.URL) -> AsyncEngine:
             if last_attempt:
                 raise
     return engine
+
+
+def _on_postgres() -> dict[str, Any]:
+    """As `bot.store.unit_of_work.create_engine` has it: a bounded number of connections, tried before they are used."""
+    seconds = float(os.environ.get(STATEMENT_SECONDS, "30"))
+    return {
+        "pool_pre_ping": True,
+        "pool_size": int(os.environ.get(CONNECTIONS, "10")),
+        "max_overflow": 0,
+        "hide_parameters": True,
+        "connect_args": {
+            "timeout": 10,
+            "server_settings": {"application_name": "rasa", "statement_timeout": str(round(seconds * 1000))},
+        },
+    }
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

@@ -15,7 +15,7 @@ from bot.core.vocabulary import (
     Step,
     StepState,
 )
-from bot.services.conversing import Thread, load_thread, move_owner, say
+from bot.services.conversing import Thread, load_thread, move_owner, refuse_if_answered, say
 from bot.services.entities import Agent, Case, CaseStep, Message, Site, Task, TimelineEntry
 from bot.services.handoff import BOT, due_in_hours, promise_an_answer
 from bot.services.ports import UnitOfWork
@@ -96,7 +96,8 @@ async def record_answer(shop: Workshop, conversation_id: str, message_id: str, f
         case = await tx.find(Case, thread.conversation.case_id or "")
         late_no = case is not None and case.state is CaseState.CLOSED and fixed is False
         if case is None or (case.state is not CaseState.RESOLVED and not late_no):
-            return FollowUpRecorded("closed")
+            said_no = thread.conversation.handoff_message_id == message_id  # by this very message, in an earlier try
+            return FollowUpRecorded("reopened" if said_no else "closed")
         message = await tx.get(Message, message_id)
         agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
         thread.conversation.awaited = AwaitedAnswer.NOTHING
@@ -105,6 +106,7 @@ async def record_answer(shop: Workshop, conversation_id: str, message_id: str, f
         else:
             await reopen(tx, shop, thread, case, who="customer", why=message.text, now=now)
             thread.conversation.handoff_message_id = message_id
+        await refuse_if_answered(tx, message_id)
         await tx.commit()
         return FollowUpRecorded("closed" if fixed else "reopened", agent.name if agent else None)
 

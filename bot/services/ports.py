@@ -185,6 +185,10 @@ class Tasks(Protocol):
         """Take back a task that has not begun; whether there was one."""
         ...
 
+    async def is_settled(self, key: str) -> bool:
+        """Whether the task with this key was done or given up. If not, that waits until this transaction has ended."""
+        ...
+
     async def any_due(self, now: datetime) -> bool:
         """Whether it is worth trying to claim."""
         ...

@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = {"bot.rasa_compat run": "rasa", "bot.rasa_compat actions": "actions", "bot edge": "edge"}
+PROCESSES = {"bot rasa": "rasa", "bot actions": "actions", "bot edge": "edge"}
 """How each process of a house is told by its command line."""
 
 

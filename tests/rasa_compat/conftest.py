@@ -125,4 +125,4 @@ async def rasa_http(rasa_url: str) -> AsyncIterator[aiohttp.ClientSession]:
 async def dialogue(rasa_url: str) -> AsyncIterator[RasaDialogue]:
     """Our client at the running Rasa."""
     async with aiohttp.ClientSession() as session:
-        yield RasaDialogue(session, rasa_url, TOKEN)
+        yield RasaDialogue(session, [rasa_url], TOKEN)

@@ -1,5 +1,7 @@
 """The migrations make what the code expects, on both databases."""
 
+import asyncio
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -23,3 +25,14 @@ async def test_migrations_lead_to_exactly_the_tables_in_the_code(empty_database_
         )
     assert differences == []
     await engine.dispose()
+
+
+async def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    """Each start of N processes may begin with it: one does the work, the others find it done."""
+    engines = [create_engine(empty_database_url) for _ in range(4)]
+
+    await asyncio.gather(*(migrate(engine) for engine in engines))
+
+    assert all([await at_head(engine) for engine in engines])
+    for engine in engines:
+        await engine.dispose()
