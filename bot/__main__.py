@@ -78,7 +78,7 @@ def edge(
 @cli.command()
 def worker(
     host: Annotated[str, typer.Option(help="The address of its /livez, /readyz and /metrics.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port of the same.")] = 8081,
+    port: Annotated[int, typer.Option(help="The port of the same; 0: it listens nowhere.")] = 0,
 ) -> None:
     """The due loop alone."""
     from bot.app import run_worker

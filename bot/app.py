@@ -174,7 +174,7 @@ async def run_edge(settings: Settings) -> None:
 
 
 async def run_worker(settings: Settings, host: str, port: int) -> None:
-    """Work off what is due until told to stop, with /livez, /readyz and /metrics at an address of its own."""
+    """Work off what is due until told to stop; unless `port` is 0, with /livez, /readyz and /metrics of its own."""
     hosted = _Hosted(settings.stop_seconds)
     await serve(
         lambda: _worker(settings, hosted), host=host, port=port, what="the worker", choose="--port", leave=hosted.leave

@@ -52,9 +52,10 @@ async def serve(
     """Serve until SIGTERM or Ctrl-C. Then `leave` runs while requests are still answered, with `/readyz` failing;
     after it the port is closed, what has begun is answered, and what the application opened is closed.
 
-    Raises Unusable when the port is taken.
+    With `port` 0 the application lives and nothing listens. Raises Unusable when the port is taken.
     """
-    port_must_be_free(host, port, what=what, choose=choose)
+    if port:
+        port_must_be_free(host, port, what=what, choose=choose)
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
@@ -63,8 +64,9 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANG_UP_SECONDS, handler_cancellation=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        log.info("serving", what=what, host=host, port=port)
+        if port:
+            await web.TCPSite(runner, host, port).start()
+        log.info("started", what=what, host=host, port=port)
         await stopping.wait()
         log.info("stopping", what=what)
         if leave is not None:
