@@ -63,7 +63,8 @@ class Settings(BaseModel):
     twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
     simulator_url: str = Field(
         "",
-        description="Where the look-alike of Twilio is when no edge hosts it; empty: without an account, each edge hosts its own.",
+        description="Where the look-alike of Twilio is when no edge hosts it; "
+        "empty: without an account, each edge hosts its own.",
     )
     identity_secret: SecretStr = Field(
         SecretStr(""), description="The secret with which the business's website signs who is chatting (HS256)."

@@ -18,7 +18,7 @@ from bot.launch.progress import say, step
 from bot.serving import port_must_be_free
 
 _PATIENCE = 90.0
-_GRACE = 10.0
+_GRACE = 30.0
 
 
 @dataclass(slots=True)
