@@ -144,7 +144,7 @@ async def test_a_conversation_that_alternates_is_the_one_a_single_server_would_h
     slots = {"language": "tr", "customer_name": "Ann"}
 
     for conversation, step in ((moving, 1), (staying, 0)):
-        await servers[0].trigger(conversation, "EXTERNAL_check_in", slots, "sms")
+        await servers[0].trigger(conversation, "check-in", "EXTERNAL_check_in", slots, "sms")
         for number, words in enumerate(WORDS * 2):
             await servers[number * step % 2].turn(conversation, f"{conversation}-{number}", words, {"channel": "sms"})
 
