@@ -34,6 +34,9 @@ class Recovery(Protocol):
     async def wrong_person(self, conversation_id: str, message_id: str) -> None:
         """Record that this contact point belongs to somebody else."""
 
+    async def ready(self) -> bool:
+        """Whether all this can be done now."""
+
 
 _recovery: Recovery | None = None
 
@@ -46,6 +49,11 @@ async def recovery() -> Recovery:
 
         _recovery = await build_recovery()
     return _recovery
+
+
+async def ready() -> bool:
+    """Whether the services answer now."""
+    return await (await recovery()).ready()
 
 
 def use(fake: Recovery | None) -> None:

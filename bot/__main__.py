@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -17,6 +17,9 @@ import typer
 from bot.core.errors import AfterwordError
 from bot.core.vocabulary import Role
 from bot.settings import Settings, load
+
+MODEL = Path("models") / "afterword.tar.gz"
+"""Where `afterword train` leaves the model."""
 
 cli = typer.Typer(
     name="afterword",
@@ -63,19 +66,26 @@ def up(demo: Annotated[bool, typer.Option(help="Load the demo business and its c
 
 
 @cli.command()
-def edge() -> None:
-    """The public HTTP service; it hosts the worker unless AFTERWORD_WORKER says no."""
+def edge(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; else AFTERWORD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; else AFTERWORD_PORT.")] = None,
+) -> None:
+    """The public HTTP service; it hosts a worker unless AFTERWORD_WORKER says no."""
     from bot.app import run_edge
 
-    run_edge(_settings())
+    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    asyncio.run(run_edge(_settings(**given)))
 
 
 @cli.command()
-def worker() -> None:
+def worker(
+    host: Annotated[str, typer.Option(help="The address of its /livez, /readyz and /metrics.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port of the same; 0: it listens nowhere.")] = 0,
+) -> None:
     """The due loop alone."""
     from bot.app import run_worker
 
-    asyncio.run(run_worker(_settings()))
+    asyncio.run(run_worker(_settings(), host, port))
 
 
 @cli.command()
@@ -87,6 +97,29 @@ def simulator(
     from bot.launch.simulator import run_simulator
 
     run_simulator(_settings(), port=port, pace=pace)
+
+
+@cli.command()
+def rasa(
+    host: Annotated[str, typer.Option(help="The address to listen on; never one the internet reaches.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 5005,
+    model: Annotated[Path, typer.Option(help="A trained model, or a folder: its newest.")] = MODEL,
+) -> None:
+    """Rasa: it understands, and decides what to say."""
+    from bot.launch.rasa import serve_rasa
+
+    serve_rasa(_settings(), host, port, model)
+
+
+@cli.command()
+def actions(
+    host: Annotated[str, typer.Option(help="The address to listen on; never one the internet reaches.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 5055,
+) -> None:
+    """The action server: what Rasa asks us to do."""
+    from bot.launch.rasa import serve_actions
+
+    serve_actions(_settings(), host, port)
 
 
 @cli.command()
@@ -318,11 +351,11 @@ async def _create_key(name: str, scope: str) -> str:
         return await add_api_key(shop, name, scope)
 
 
-def _settings() -> Settings:
+def _settings(**overrides: Any) -> Settings:
     """The settings in force; an embedded installation's secrets are where `up` put them."""
     from bot.launch.secrets import with_kept_secrets
 
-    return with_kept_secrets(load())
+    return with_kept_secrets(load(**overrides))
 
 
 if __name__ == "__main__":

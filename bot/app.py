@@ -27,7 +27,7 @@ from bot.core.sealing import Sealer
 from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
 from bot.dialogue.words import Words
-from bot.edge.app import create_app
+from bot.edge.app import Context, create_app, create_worker_app
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.twilio_port import TwilioPort
@@ -35,7 +35,8 @@ from bot.services import apology, playbooks, senders
 from bot.services.ports import Channels
 from bot.services.recovery import Recovery
 from bot.services.workshop import Rules, Workshop
-from bot.settings import Settings, load
+from bot.serving import Check, serve
+from bot.settings import PREFIX, Settings, load
 from bot.store.migrate import at_head, migrate
 from bot.store.unit_of_work import SqlStore, async_url, create_engine
 from bot.work.loop import Worker
@@ -80,7 +81,12 @@ def rules_of(settings: Settings, words: Words) -> Rules:
 def open_store(settings: Settings) -> SqlStore:
     """The store the settings name; the caller disposes of its engine."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return SqlStore(create_engine(async_url(settings.sql_url())), sealer_of(settings))
+    engine = create_engine(
+        async_url(settings.sql_url()),
+        connections=settings.database_connections,
+        statement_seconds=settings.database_statement_seconds,
+    )
+    return SqlStore(engine, sealer_of(settings))
 
 
 def sealer_of(settings: Settings) -> Sealer:
@@ -131,7 +137,9 @@ async def workshop(settings: Settings, notify: Callable[[str], None]) -> AsyncIt
         yield Workshop(
             store=store,
             clock=now,
-            dialogue=RasaDialogue(session, settings.rasa_url, settings.rasa_token.get_secret_value()),
+            dialogue=RasaDialogue(
+                session, settings.rasa_urls(), settings.rasa_token.get_secret_value(), timeout=settings.rasa_seconds
+            ),
             words=words,
             channels=_channels(settings, session, notify),
             rules=rules_of(settings, words),
@@ -147,8 +155,9 @@ def _pace(settings: Settings) -> Pace:
 
 
 def _channels(settings: Settings, session: aiohttp.ClientSession, notify: Callable[[str], None]) -> Channels:
-    beside = settings.simulator_url or f"http://{settings.host}:{settings.port}"
-    base_url = beside + SIMULATED_TWILIO if settings.simulated else None
+    base_url = None
+    if settings.simulated:
+        base_url = (settings.simulator_url or f"http://{settings.host}:{settings.port}").rstrip("/") + SIMULATED_TWILIO
     sms = TwilioChannel(
         session,
         settings.twilio_account_sid or SIMULATED_ACCOUNT,
@@ -171,9 +180,12 @@ async def bare_workshop(settings: Settings) -> AsyncIterator[Workshop]:
 
 
 async def build_recovery() -> Recovery:
-    """The use cases the custom actions call, over the store that the environment names, for this process's life."""
+    """The use cases the custom actions call, over the store that the settings name, for this process's life.
+
+    Raises Unusable, saying what to do, when the store does not answer or has not the newest schema.
+    """
     settings = load()
-    return Recovery(_bare(settings, open_store(settings)))
+    return Recovery(_bare(settings, await ready_store(settings)))
 
 
 async def migrate_store(settings: Settings) -> None:
@@ -183,68 +195,110 @@ async def migrate_store(settings: Settings) -> None:
     await store.engine.dispose()
 
 
-def run_edge(settings: Settings) -> None:
-    """Serve the edge until it is told to stop."""
-    web.run_app(
-        _edge(settings),
+async def run_edge(settings: Settings) -> None:
+    """Serve the edge until it is told to stop; then first the worker it hosts leaves, then the requests."""
+    hosted = _Hosted(settings.stop_seconds)
+    await serve(
+        lambda: _edge(settings, hosted),
         host=settings.host,
         port=settings.port,
-        access_log=None,
-        print=None,
-        shutdown_timeout=5,
-        handler_cancellation=False,
+        what="the edge",
+        choose=f"--port or {PREFIX}PORT",
+        leave=hosted.leave,
     )
 
 
-async def run_worker(settings: Settings) -> None:
-    """Work off what is due until cancelled; open pages hear of it through the store."""
-    async with workshop(settings, notify=lambda conversation_id: None) as shop:
-        worker = _local_worker(shop)
-        collector.settle()
-        await worker.run()
+async def run_worker(settings: Settings, host: str, port: int) -> None:
+    """Work off what is due until told to stop; unless `port` is 0, with /livez, /readyz and /metrics of its own."""
+    hosted = _Hosted(settings.stop_seconds)
+    await serve(
+        lambda: _worker(settings, hosted), host=host, port=port, what="the worker", choose="--port", leave=hosted.leave
+    )
 
 
-async def _edge(settings: Settings) -> web.Application:
+class _Hosted:
+    """The worker of a process, if it has one: from its start until it has left."""
+
+    def __init__(self, stop_seconds: float) -> None:
+        self._stop_seconds = stop_seconds
+        self._worker: Worker | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self, shop: Workshop) -> None:
+        """Begin to work; the store of this process hands new tasks over."""
+        assert isinstance(shop.store, SqlStore)
+        shop.store.worker = self._worker = Worker(shop)
+        self._running = asyncio.create_task(self._worker.run())
+
+    async def working(self) -> bool:
+        """Whether it takes tasks."""
+        return self._worker is not None and self._worker.working
+
+    async def leave(self) -> None:
+        """Finish what is under way, give the rest back. Asked again, it finishes what was handed over meanwhile."""
+        if self._worker is not None and self._running is not None:
+            await self._worker.stop(self._stop_seconds)
+            await self._running
+
+
+async def _worker(settings: Settings, hosted: _Hosted) -> web.Application:
+    """A worker's own small application. What it writes to open web chats reaches their edges through the store."""
+    stack, metrics = AsyncExitStack(), Metrics()
+    shop = await stack.enter_async_context(workshop(settings, notify=lambda conversation_id: None))
+    shop = _counted(shop, metrics)
+    checks = {"schema": lambda: at_head(_engine(shop)), "worker": hosted.working}
+    return create_worker_app(shop, metrics, checks, _living(stack, lambda: hosted.start(shop), hosted))
+
+
+async def _edge(settings: Settings, hosted: _Hosted) -> web.Application:
     """The edge with everything it hosts; what it opened is closed when the application is."""
-    stack = AsyncExitStack()
-    metrics = Metrics()
+    stack, metrics = AsyncExitStack(), Metrics()
     live: list[Live] = []
     shop = await stack.enter_async_context(
         workshop(settings, notify=lambda conversation_id: live[0].notify(f"conversation:{conversation_id}"))
     )
-    channels = {medium: metrics.counted(medium, channel) for medium, channel in shop.channels.items()}
-    shop = replace(shop, channels=channels)
+    shop = _counted(shop, metrics)
     live.append(Live(shop.store))
     mounts, news = {}, None
-    if settings.simulated:
+    if settings.hosts_simulator:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        if settings.simulator_url:
-            mounts = {"/simulator": create_relay(session, settings.simulator_url)}
-            news = relayed_news(session, settings.simulator_url)
-        else:
-            twilio = lookalike(settings, session)
-            mounts, news = {"/simulator": create_simulator(twilio)}, news_of(twilio)
-
-    async def hosted(app: web.Application) -> AsyncIterator[None]:
-        working = asyncio.create_task(_local_worker(shop).run()) if settings.worker else None
-        collector.settle()
-        yield
-        if working is not None:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-        await stack.aclose()
-
+        twilio = lookalike(settings, session)
+        mounts, news = {"/simulator": create_simulator(twilio)}, news_of(twilio)
+    elif settings.simulated:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        mounts = {"/simulator": create_relay(session, settings.simulator_url)}
+        news = relayed_news(session, settings.simulator_url)
+    checks: dict[str, Check] = {"schema": lambda: at_head(_engine(shop))}
+    if settings.worker:
+        checks["worker"] = hosted.working
     return create_app(
         shop,
         settings,
         twilio=_twilio_port(settings),
         live=live[0],
         metrics=metrics,
-        contexts=[hosted],
-        checks={"schema": lambda: at_head(_engine(shop))},
+        contexts=[_living(stack, (lambda: hosted.start(shop)) if settings.worker else lambda: None, hosted)],
+        checks=checks,
         mounts=mounts,
         phone_news=news,
     )
+
+
+def _living(stack: AsyncExitStack, start: Callable[[], None], hosted: _Hosted) -> Context:
+    """From the application's start to its end: begin to work, and in the end close what was opened."""
+
+    async def living(app: web.Application) -> AsyncIterator[None]:
+        start()
+        collector.settle()
+        yield
+        await hosted.leave()
+        await stack.aclose()
+
+    return living
+
+
+def _counted(shop: Workshop, metrics: Metrics) -> Workshop:
+    return replace(shop, channels={medium: metrics.counted(medium, c) for medium, c in shop.channels.items()})
 
 
 def lookalike(settings: Settings, session: aiohttp.ClientSession, **options: Any) -> web.Application:
@@ -269,13 +323,6 @@ def _twilio_port(settings: Settings) -> TwilioPort:
         parse_inbound=parse_inbound,
         parse_status=parse_status,
     )
-
-
-def _local_worker(shop: Workshop) -> Worker:
-    """A worker that the store of this process hands new tasks to."""
-    assert isinstance(shop.store, SqlStore)
-    shop.store.worker = worker = Worker(shop)
-    return worker
 
 
 def _engine(shop: Workshop) -> AsyncEngine:

@@ -33,14 +33,32 @@ class Settings(BaseModel):
     database_url: str = Field(
         "", description="`postgresql://…` or `sqlite:///…`; also read from `DATABASE_URL`. Empty: SQLite in `data_dir`."
     )
+    database_connections: int = Field(
+        10, ge=1, description="How many connections to PostgreSQL one process holds at most; Rasa's counts by itself."
+    )
+    database_statement_seconds: float = Field(
+        30, ge=0, description="After how long PostgreSQL gives up a statement of ours; 0: never."
+    )
     worker: bool = Field(True, description="Whether the edge hosts the worker loop itself.")
+    stop_seconds: float = Field(
+        20, ge=0, description="How long a process that is told to stop may finish what it is doing."
+    )
     production: bool = Field(False, description="Production mode: no simulator, no demo, cookies over HTTPS only.")
-    rasa_url: str = Field("http://127.0.0.1:5005", description="Where Rasa listens (never on the internet).")
+    rasa_url: str = Field(
+        "http://127.0.0.1:5005",
+        description="Where Rasa listens (never on the internet); several addresses are separated by commas.",
+    )
+    rasa_seconds: float = Field(
+        15, gt=0, description="How long one Rasa server may take for a turn before the turn is tried again elsewhere."
+    )
     rasa_database_url: str = Field(
-        "", description="Where Rasa keeps its conversations; empty: `rasa.sqlite` in `data_dir`."
+        "", description="Where Rasa keeps its conversations; empty: SQLite in `data_dir`, or `database_url`."
     )
     rasa_token: SecretStr = Field(SecretStr(""), description="The secret shared with Rasa; made anew when empty.")
-    actions_url: str = Field("http://127.0.0.1:5055/webhook", description="Where Rasa calls the action server.")
+    actions_url: str = Field(
+        "http://127.0.0.1:5055/webhook",
+        description="Where Rasa calls the action server; several addresses are separated by commas.",
+    )
     twilio_account_sid: str = Field("", description="Twilio's account; empty: texts go to the simulator.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it also signs the webhooks.")
     twilio_sender: str = Field("", description="The number (E.164) or the Messaging Service (MG…) to send from.")
@@ -53,7 +71,9 @@ class Settings(BaseModel):
         0, ge=0, le=1000, description="How fast the sender may send; 0: a number 1, toll-free 3, a short code 10."
     )
     simulator_url: str = Field(
-        "", description="Where `afterword simulator` listens; empty: without an account, the edge hosts the look-alike."
+        "",
+        description="Where the look-alike of Twilio is when no edge hosts it; "
+        "empty: without an account, each edge hosts its own.",
     )
     identity_secret: SecretStr = Field(
         SecretStr(""), description="The secret with which the business's website signs who is chatting (HS256)."
@@ -131,8 +151,15 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{(self.data_dir / 'afterword.sqlite').resolve()}"
 
     def rasa_sql_url(self) -> str:
-        """The database of Rasa's conversations, as it was written."""
-        return self.rasa_database_url or f"sqlite:///{(self.data_dir / 'rasa.sqlite').resolve()}"
+        """Where Rasa keeps its conversations: beside everything else on PostgreSQL, in a file of its own on SQLite."""
+        if self.rasa_database_url:
+            return self.rasa_database_url
+        shared = self.database_url.startswith("postgres")
+        return self.database_url if shared else f"sqlite:///{(self.data_dir / 'rasa.sqlite').resolve()}"
+
+    def rasa_urls(self) -> tuple[str, ...]:
+        """Every Rasa server's address, without a slash at the end."""
+        return _addresses(self.rasa_url)
 
     def base_url(self) -> str:
         """The edge's own address as the outside sees it, without a slash at the end."""
@@ -142,6 +169,15 @@ class Settings(BaseModel):
     def simulated(self) -> bool:
         """Whether texts go to the simulator instead of Twilio."""
         return not self.production and not self.twilio_account_sid
+
+    @property
+    def hosts_simulator(self) -> bool:
+        """Whether this edge has the simulator's phones itself."""
+        return self.simulated and not self.simulator_url
+
+
+def _addresses(written: str) -> tuple[str, ...]:
+    return tuple(address.strip().rstrip("/") for address in written.split(",") if address.strip())
 
 
 def _parts(listed: SecretStr) -> list[str]:

@@ -11,15 +11,16 @@ from bot.edge.api.routes import add_api
 from bot.edge.desk import add_desk
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics, measured
-from bot.edge.operations import Check, add_operations
+from bot.edge.operations import add_operations
 from bot.edge.pages import add_pages, error_page, page_globals, templates
 from bot.edge.problems import LARGEST_BODY, problems
-from bot.edge.security import Attempts, install
+from bot.edge.security import install
 from bot.edge.simulator import PhoneNews, add_simulator
 from bot.edge.twilio_port import TwilioPort
 from bot.edge.webchat import add_webchat
 from bot.edge.webhooks import add_webhooks
 from bot.services.workshop import Workshop
+from bot.serving import Check
 from bot.settings import Settings
 
 Context = Callable[[web.Application], AsyncIterator[None]]
@@ -45,11 +46,11 @@ def create_app(
     `phone_news` feeds the simulator's live line. In production neither simulator nor demo is there, whatever is given.
     """
     app = web.Application(client_max_size=LARGEST_BODY)
-    simulator = settings.simulated and not settings.production
+    simulator = settings.hosts_simulator
     names = page_globals(simulator=simulator, production=settings.production)
     app[keys.SHOP], app[keys.SETTINGS] = shop, settings
     app[keys.LIVE], app[keys.METRICS] = live or Live(shop.store), metrics or Metrics()
-    app[keys.TEMPLATES], app[keys.TWILIO], app[keys.ATTEMPTS] = templates(names), twilio, Attempts()
+    app[keys.TEMPLATES], app[keys.TWILIO] = templates(names), twilio
     app.middlewares.extend((measured(app[keys.METRICS]), problems(error_page), install(app, settings)))
     # Ended in reverse: the watcher stops asking the store before a context closes it.
     app.cleanup_ctx.extend((*contexts, _watching))
@@ -65,6 +66,17 @@ def create_app(
     if not settings.production:
         for prefix, mounted in (mounts or {}).items():
             app.add_subapp(prefix, mounted)
+    return app
+
+
+def create_worker_app(
+    shop: Workshop, metrics: Metrics, checks: Mapping[str, Check], working: Context
+) -> web.Application:
+    """What operations ask of a worker that serves nobody else. `working` lasts as long as the application."""
+    app = web.Application()
+    app[keys.SHOP], app[keys.METRICS] = shop, metrics
+    app.cleanup_ctx.append(working)
+    add_operations(app, checks)
     return app
 
 

@@ -7,7 +7,6 @@ from jinja2 import Environment
 
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
-from bot.edge.security import Attempts
 from bot.edge.twilio_port import TwilioPort
 from bot.services.workshop import Workshop
 from bot.settings import Settings
@@ -18,5 +17,3 @@ LIVE = web.AppKey("live", Live)
 METRICS = web.AppKey("metrics", Metrics)
 TEMPLATES = web.AppKey("templates", Environment)
 TWILIO = web.AppKey("twilio", TwilioPort)
-ATTEMPTS = web.AppKey("attempts", Attempts)
-"""Refused logins, for the desk."""

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
-import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bot.edge.keys import LIVE, METRICS, SHOP
-from bot.services.entities import Site
 from bot.services.senders import Notice, notices
-from bot.services.workshop import Workshop
-
-log = structlog.get_logger(__name__)
-
-Check = Callable[[], Awaitable[bool]]
-_PATIENCE = 5.0
+from bot.services.workshop import Workshop, store_answers
+from bot.serving import Check, readiness
 
 
 def add_operations(app: web.Application, checks: Mapping[str, Check]) -> None:
-    """`/livez`, `/readyz` (the store, the dialogue and `checks`, with notices that do not fail it) and `/metrics`."""
+    """`/livez`, `/readyz` and `/metrics`.
+
+    Ready are the store, the dialogue and `checks`, never while stopping; a notice does not make it unready.
+    """
 
     async def ready(request: web.Request) -> web.Response:
         shop = request.config_dict[SHOP]
-
-        async def store_answers() -> bool:
-            async with shop.store(read_only=True) as tx:
-                await tx.find(Site, "")
-            return True
-
-        everything = {"store": store_answers, "dialogue": shop.dialogue.ready, **checks}
-        results = await asyncio.gather(*(_passes(name, check) for name, check in everything.items()))
-        found = dict(zip(everything, results, strict=True))
-        ready = all(found.values())
-        body: dict[str, object] = {"ready": ready}
-        body["checks"] = {name: "ok" if passed else "failing" for name, passed in found.items()}
-        if found["store"] and (held := await _held_back(shop)):
-            body["notices"] = {notice.medium.value: _said(notice) for notice in held}
-        return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+        everything: dict[str, Check] = {
+            "store": partial(store_answers, shop),
+            "dialogue": shop.dialogue.ready,
+            **checks,
+        }
+        return await readiness(request, everything, notices=partial(_held_back, shop))
 
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", ready)
@@ -50,23 +38,14 @@ async def _live(request: web.Request) -> web.Response:
     return web.json_response({"alive": True}, headers={"Cache-Control": "no-store"})
 
 
-async def _held_back(shop: Workshop) -> list[Notice]:
+async def _held_back(shop: Workshop) -> dict[str, str]:
     """The senders that are held back: not a reason to take this process out of service, and one to look."""
     async with shop.store(read_only=True) as tx:
-        return await notices(tx, shop.clock())
+        return {notice.medium.value: _said(notice) for notice in await notices(tx, shop.clock())}
 
 
 def _said(notice: Notice) -> str:
     return f"{notice.words}, until {notice.until.isoformat(timespec='seconds')}"
-
-
-async def _passes(name: str, check: Check) -> bool:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await check()
-    except Exception as error:  # whatever is wrong, it is not ready
-        log.warning("readyz.failing", check=name, error=type(error).__name__)
-        return False
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -78,5 +57,6 @@ async def _metrics(request: web.Request) -> web.Response:
     for notice in held:
         left = (notice.until - shop.clock()).total_seconds()
         metrics.paused.labels(notice.medium.value, notice.problem.code, notice.hold.value).set(left)
-    metrics.listeners.set(request.config_dict[LIVE].listeners)
+    if (live := request.config_dict.get(LIVE)) is not None:
+        metrics.listeners.set(live.listeners)
     return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,10 +1,7 @@
-"""Headers on every answer, who may call from which page, and how often a login may fail."""
+"""Headers on every answer, who may call from which page, and what a caller must show."""
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -113,52 +110,6 @@ def _cross_origin(origins: Origins) -> Middleware:
         return web.Response(status=204, headers={**allow, "Access-Control-Max-Age": "600"})
 
     return cross_origin
-
-
-class Attempts:
-    """How often something failed lately, for each of several keys; kept in this process.
-
-    After `limit` failures within `window` seconds a key has to wait until the oldest of them is that old.
-    """
-
-    def __init__(self, limit: int = 5, window: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._window, self._clock = limit, window, clock
-        self._failed: dict[str, deque[float]] = defaultdict(deque)
-
-    def wait(self, *keys: str) -> int:
-        """Seconds until any of these may try again; 0 when all may now."""
-        return max((self._wait(key) for key in keys), default=0)
-
-    def failed(self, *keys: str) -> None:
-        """One more failure of each."""
-        now = self._clock()
-        for key in keys:
-            self._failed[key].append(now)
-        if len(self._failed) > 10_000:
-            self._forget(now)
-
-    def succeeded(self, *keys: str) -> None:
-        """Forget the failures of each."""
-        for key in keys:
-            self._failed.pop(key, None)
-
-    def _wait(self, key: str) -> int:
-        times = self._failed.get(key)
-        if not times:
-            return 0
-        now = self._clock()
-        while times and times[0] <= now - self._window:
-            times.popleft()
-        return int(times[-self._limit] + self._window - now) + 1 if len(times) >= self._limit else 0
-
-    def _forget(self, now: float) -> None:
-        gone = [key for key, times in self._failed.items() if not times or times[-1] <= now - self._window]
-        _drop(self._failed, gone)
-
-
-def _drop(failed: dict[str, deque[float]], keys: Iterable[str]) -> None:
-    for key in keys:
-        del failed[key]
 
 
 def bearer(request: web.Request) -> str:

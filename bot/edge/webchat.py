@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bot.core.errors import Refused
-from bot.core.vocabulary import Owner
+from bot.core.vocabulary import Author, Owner
 from bot.edge.api.operation import answer, body_of
 from bot.edge.api.requests import LONGEST_TEXT, Body, Language, Text
 from bot.edge.keys import LIVE, METRICS, SETTINGS, SHOP
@@ -19,7 +19,7 @@ from bot.edge.live import ServerEvent, stream
 from bot.edge.security import Unauthorised, bearer
 from bot.services import webchat
 from bot.services.agents import visited
-from bot.services.inbound import Received, receive_webchat
+from bot.services.inbound import Received, receive_webchat, typing_topic
 from bot.services.workshop import Workshop
 
 
@@ -84,9 +84,6 @@ async def _write(request: web.Request) -> web.Response:
     received = Received(body.text, client_id=body.client_id)
     message = await receive_webchat(request.config_dict[SHOP], conversation_id, received)
     request.config_dict[METRICS].inbound.labels("webchat").inc()
-    if (await webchat.owner(request.config_dict[SHOP], conversation_id))["owner"] == Owner.BOT:
-        # The bot begins to answer at once; of a person we only know it when they type.
-        request.config_dict[LIVE].notify(_typing(conversation_id))
     return answer({"id": message.id}, 202)
 
 
@@ -115,18 +112,15 @@ async def _events(request: web.Request) -> web.StreamResponse:
     return await stream(request, request.config_dict[LIVE], topics, listener.render)
 
 
-def _typing(conversation_id: str) -> str:
-    return f"typing:{conversation_id}"
-
-
 class _Listener:
     """What one stream has told already. Without a cursor it begins with what is new from now on."""
 
     def __init__(self, shop: Workshop, conversation_id: str, last_id: str | None) -> None:
-        self.typing_topic = _typing(conversation_id)
+        self.typing_topic = typing_topic(conversation_id)
         self._shop, self._conversation_id, self._last_id = shop, conversation_id, last_id
         self._told: set[str] | None = None
         self._owner: dict[str, Any] | None = None
+        self._answered = False
 
     async def render(self, changed: frozenset[str]) -> Sequence[ServerEvent]:
         """The events since the last time."""
@@ -138,7 +132,8 @@ class _Listener:
             self._owner = owner
             events.append(ServerEvent("owner", _compact(owner)))
         # Before the messages: who has just sent one is not typing any more.
-        if not first and self.typing_topic in changed:
+        # The hint may come after the answer it announced.
+        if not first and self.typing_topic in changed and not (owner["owner"] == Owner.BOT and self._answered):
             events.append(ServerEvent("typing", _compact({"typing": True, "name": owner["name"]})))
         return events + messages
 
@@ -150,6 +145,7 @@ class _Listener:
             known = ids.index(self._last_id) + 1 if self._last_id in ids else 0
             self._told = set(ids[: known if self._last_id else len(ids)])
         fresh = [message for message in thread if message["id"] not in self._told]
+        self._answered = bool(thread) and thread[-1]["author"] != Author.CUSTOMER
         self._told.update(message["id"] for message in fresh)
         return [ServerEvent("message", _compact(message), message["id"]) for message in fresh]
 

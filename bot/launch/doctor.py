@@ -80,7 +80,9 @@ async def _model(settings: Settings) -> Finding:
 
 
 async def _rasa(settings: Settings) -> Finding:
-    return await _answers("Rasa", f"{settings.rasa_url}/", "start it with `uv run afterword up`")
+    otherwise = "start it with `uv run afterword up` or `uv run afterword rasa`"
+    found = [await _answers("Rasa", f"{url}/webhooks/afterword/readyz", otherwise) for url in settings.rasa_urls()]
+    return Finding("Rasa", all(one.well for one in found), "; ".join(one.said for one in found))
 
 
 async def _edge(settings: Settings) -> Finding:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ import aiohttp
 
 from bot.core.errors import Unusable
 from bot.launch.progress import say, step
+from bot.serving import port_must_be_free
 
 _PATIENCE = 90.0
-_GRACE = 10.0
+_GRACE = 30.0
 
 
 @dataclass(slots=True)
@@ -37,15 +37,7 @@ class Program:
 def must_be_free(host: str, programs: Sequence[Program]) -> None:
     """Raises Unusable, naming the port and what to do, when something else listens where a program would."""
     for program in programs:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, program.port))
-            except OSError as error:
-                raise Unusable(
-                    f"port {program.port}, which {program.name} needs, is taken ({error.strerror}). Stop what listens "
-                    f"there, or choose another with {program.setting}."
-                ) from error
+        port_must_be_free(host, program.port, what=program.name, choose=program.setting)
 
 
 class Household:

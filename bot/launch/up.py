@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from pathlib import Path
 
 from bot.app import ROOT
+from bot.core.errors import Unusable
 from bot.launch.demo import prepare_demo
 from bot.launch.processes import Household, Program, must_be_free
 from bot.launch.progress import say, step
@@ -58,7 +58,7 @@ def _environment(settings: Settings, *, demo: bool) -> dict[str, str]:
     """What the processes must agree on; what the person set themselves stays as they set it."""
     data_dir = settings.data_dir.resolve()
     wanted = {"data_dir": str(data_dir), **ensure_secrets(data_dir), **(_DEMO_PACE if demo else {})}
-    wanted["rasa_database_url"] = f"sqlite:///{data_dir / 'rasa.sqlite'}"
+    wanted["rasa_database_url"] = settings.rasa_sql_url()
     return {
         **{
             PREFIX + name.upper(): value
@@ -74,20 +74,19 @@ def _environment(settings: Settings, *, demo: bool) -> dict[str, str]:
 
 def _programs(settings: Settings) -> list[Program]:
     rasa, actions = _port(settings.rasa_url), _port(settings.actions_url)
-    model = str(Path("models") / "afterword.tar.gz")
     return [
         *_simulator(settings),
         Program(
             "actions",
-            ("bot.rasa_compat", "actions", "--port", str(actions)),
-            f"http://127.0.0.1:{actions}/health",
+            ("bot", "actions", "--port", str(actions)),
+            f"http://127.0.0.1:{actions}/readyz",
             actions,
             "AFTERWORD_ACTIONS_URL",
         ),
         Program(
             "rasa",
-            ("bot.rasa_compat", "run", "--port", str(rasa), "--model", model),
-            f"{settings.rasa_url}/",
+            ("bot", "rasa", "--port", str(rasa)),
+            f"http://127.0.0.1:{rasa}/webhooks/afterword/readyz",
             rasa,
             "AFTERWORD_RASA_URL",
         ),
@@ -107,6 +106,9 @@ def _simulator(settings: Settings) -> list[Program]:
 
 
 def _port(url: str) -> int:
+    """The port in one address. Raises Unusable for several: `up` starts one of each."""
+    if "," in url:
+        raise Unusable(f"`afterword up` starts one of each process, and {url} names several; start them one by one")
     return int(url.split("://", 1)[1].split("/", 1)[0].rsplit(":", 1)[1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 import warnings
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def actions(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path.cwd()))
     from bot.rasa_compat import action_server
 
-    action_server.serve(options.port, options.package, options.host)
+    asyncio.run(action_server.serve(options.port, options.package, options.host))
 
 
 def rasa(words: Sequence[str]) -> None:

@@ -8,38 +8,49 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionMissingDomainException, ActionNotFoundException
 
-from bot import collector
+from bot import collector, serving
 
 logger = logging.getLogger(__name__)
+RUNTIME = web.AppKey[ModuleType | None]("runtime")
 EXECUTOR = web.AppKey("executor", ActionExecutor)
 LARGEST_CALL = 32 * 1024 * 1024  # a call carries the whole conversation and the domain
 
 
 def create_app(package: str = "actions") -> web.Application:
-    """An application that runs the actions found in a package: `POST /webhook`, `GET /health`, `GET /actions`."""
+    """An application that runs the actions found in a package: `POST /webhook`, `GET /actions`, and `/livez` and
+    `/readyz` (Rasa's habit is `/health`)."""
     executor = ActionExecutor()
     executor.register_package(package)
     app = web.Application(client_max_size=LARGEST_CALL)
     app[EXECUTOR] = executor
-    app.on_startup.append(lambda _: _warm_up(package))
-    app.add_routes([web.post("/webhook", run_action), web.get("/health", health), web.get("/actions", list_actions)])
+    app[RUNTIME] = _runtime(package)
+    app.on_startup.append(_warm_up)
+    routes = {"/health": health, "/livez": health, "/readyz": readyz, "/actions": list_actions}
+    app.add_routes([web.post("/webhook", run_action), *(web.get(path, handler) for path, handler in routes.items())])
     return app
 
 
-async def _warm_up(package: str) -> None:
-    """Build what the actions call before the first customer waits for it; `/health` answers only after that."""
+def _runtime(package: str) -> ModuleType | None:
+    """The package's own module that builds what its actions call, where it has one."""
     try:
-        runtime = importlib.import_module(f"{package}.runtime")
+        return importlib.import_module(f"{package}.runtime")
     except ModuleNotFoundError:
-        return
-    await runtime.recovery()
-    collector.settle()
+        return None
+
+
+async def _warm_up(app: web.Application) -> None:
+    """Build what the actions call before the first customer waits for it; nothing is answered before that."""
+    runtime = app[RUNTIME]
+    if runtime is not None:
+        await runtime.recovery()
+        collector.settle()
 
 
 async def run_action(request: web.Request) -> web.Response:
@@ -82,6 +93,16 @@ async def list_actions(request: web.Request) -> web.Response:
     return web.json_response([item.model_dump() for item in request.app[EXECUTOR].list_actions()])
 
 
-def serve(port: int, package: str = "actions", host: str = "127.0.0.1") -> None:
-    """Serve until interrupted."""
-    web.run_app(create_app(package), host=host, port=port, print=None, access_log=None)
+async def readyz(request: web.Request) -> web.Response:
+    """Whether actions can be run: what they call says so, where it can tell."""
+    ask = getattr(request.app[RUNTIME], "ready", None)
+    return await serving.readiness(request, {"services": ask} if ask else {})
+
+
+async def serve(port: int, package: str = "actions", host: str = "127.0.0.1") -> None:
+    """Serve until SIGTERM or Ctrl-C. Actions that have begun then are ended first."""
+
+    async def make_app() -> web.Application:
+        return create_app(package)
+
+    await serving.serve(make_app, host=host, port=port, what="the action server", choose="--port")

@@ -75,6 +75,7 @@ class AfterwordInput(InputChannel):  # type: ignore[misc]
         }
         for path, handler in handlers.items():
             blueprint.add_route(self._guarded(handler), f"/{path}", methods=["POST"], name=path)
+        blueprint.add_route(readyz, "/readyz", methods=["GET"], name="readyz")
         blueprint.listener("after_server_start")(refuse_to_forget)
         return blueprint
 
@@ -120,6 +121,16 @@ async def answer(handler: Handler, agent: Any, raw: bytes) -> HTTPResponse:
     except (ConversationMoved, SQLAlchemyError, OSError) as error:
         logger.error("A turn was given back: %s", type(error).__name__)
         return problem(503, "The conversation could not be saved; the turn can be tried again.")
+
+
+async def readyz(request: Request) -> HTTPResponse:
+    """Whether turns can be taken: a model is loaded and the conversations can be read. Needs no secret, tells none."""
+    agent: Any = getattr(request.app.ctx, "agent", None)
+    checks = {"model": agent is not None and agent.is_ready()}
+    checks["store"] = checks["model"] and await agent.tracker_store.answers()
+    ready = all(checks.values())
+    body = {"ready": ready, "checks": {name: "ok" if passed else "failing" for name, passed in checks.items()}}
+    return json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 
 def problem(status: int, detail: str) -> HTTPResponse:

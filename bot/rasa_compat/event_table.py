@@ -7,6 +7,7 @@ where a turn that is under way somewhere would write. Its primary key refuses th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from sqlalchemy.schema import CreateTable
 
 DATABASE_URL = "AFTERWORD_RASA_DATABASE_URL"
 DEFAULT_DATABASE_URL = "sqlite:///var/rasa.sqlite"
+CONNECTIONS = "AFTERWORD_DATABASE_CONNECTIONS"
+STATEMENT_SECONDS = "AFTERWORD_DATABASE_STATEMENT_SECONDS"
 ERASED = "erased"
 _TRIES = 5
 
@@ -88,7 +91,7 @@ async def open_engine(url: sa.URL) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 15} if sqlite else {})
+    engine = create_async_engine(url, **({"connect_args": {"timeout": 15}} if sqlite else _on_postgres()))
     if sqlite:
         sa.event.listen(engine.sync_engine, "connect", _tune_sqlite)
     for last_attempt in (False, True):
@@ -100,6 +103,21 @@ async def open_engine(url: sa.URL) -> AsyncEngine:
             if last_attempt:
                 raise
     return engine
+
+
+def _on_postgres() -> dict[str, Any]:
+    """As `bot.store.unit_of_work.create_engine` has it: a bounded number of connections, tried before they are used."""
+    seconds = float(os.environ.get(STATEMENT_SECONDS, "30"))
+    return {
+        "pool_pre_ping": True,
+        "pool_size": int(os.environ.get(CONNECTIONS, "10")),
+        "max_overflow": 0,
+        "hide_parameters": True,
+        "connect_args": {
+            "timeout": 10,
+            "server_settings": {"application_name": "rasa", "statement_timeout": str(round(seconds * 1000))},
+        },
+    }
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import json
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+
+from bot.servers import Servers
 
 _MOST_STATES = 5_000
+ANSWER_SECONDS = 10.0
+"""How long an action may take; less than the worker waits for its turn."""
 
 
 def event_types(module: Any) -> None:
@@ -123,6 +131,49 @@ def action_endpoint(module: Any) -> None:
         return _KeptOpen(kept)
 
     module.EndpointConfig.session = session
+    several_servers(module.EndpointConfig)
+
+
+def several_servers(config: Any) -> None:
+    """An endpoint may have several addresses, separated by commas: where one cannot be connected to, nothing has been
+    sent, and the next is asked at once. Any other failure fails the call, a silence of `ANSWER_SECONDS` included (Rasa
+    would wait for minutes): the turn is given back, and when it is tried again the silent one is asked last.
+    """
+    request = config.request
+
+    async def request_one_of(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if "_afterword_copies" not in vars(self):
+            addresses = [address.strip() for address in (self.url or "").split(",")]
+            self._afterword_servers = Servers(addresses)
+            self._afterword_copies = {
+                address: _with_url(self, address) for address in self._afterword_servers.addresses
+            }
+        servers: Servers = self._afterword_servers
+        last: Exception | None = None
+        for address in servers.in_order(uuid4().hex):
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await request(self._afterword_copies[address], *args, **kwargs)
+            except aiohttp.ClientConnectorError as error:
+                servers.failed(address)
+                last = error
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                servers.failed(address)
+                raise
+            else:
+                servers.answered(address)
+                return answer
+        assert last is not None
+        raise last
+
+    config.request = request_one_of
+
+
+def _with_url(config: Any, url: str) -> Any:
+    """The same endpoint at one of its addresses, with a session of its own."""
+    one = copy.copy(config)
+    one.url = url or None
+    return one
 
 
 def rule_policy(module: Any) -> None:

@@ -21,13 +21,14 @@ import sqlalchemy as sa
 from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
 from rasa.shared.core.events import SessionStarted
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.rasa_compat.errors import ConversationErased, ConversationMoved
 from bot.rasa_compat.event_table import DATABASE_URL, DEFAULT_DATABASE_URL, ERASED, async_url, events, open_engine
 
 HOT_CONVERSATIONS = 500
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,15 @@ class EventTableStore(TrackerStore, SerializedTrackerAsText):  # type: ignore[mi
     async def ready(self) -> None:
         """Open the database and create the table, or raise what stands in the way."""
         await self._open()
+
+    async def answers(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            async with asyncio.timeout(_PATIENCE), (await self._open()).connect() as connection:
+                await connection.execute(sa.select(1))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return False
+        return True
 
     async def close(self) -> None:
         """Close every connection."""

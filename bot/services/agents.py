@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from bot.core.errors import Conflict, Refused
+from bot.core.errors import AfterwordError, Conflict, Refused
 from bot.core.vocabulary import Role
 from bot.services.entities import Agent, ApiKey, AuditEntry, Login, WebVisit
 from bot.services.workshop import Workshop
@@ -21,6 +24,17 @@ _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash(secrets.token_hex(16))
 
 SHORTEST_PASSWORD = 10
+_TRIES, _TRIES_WITHIN = 5, timedelta(minutes=5)
+"""After so many failures within that time, the next try waits until the oldest of them is that old."""
+_REFUSED = "sign in refused"
+
+
+class TooManyTries(AfterwordError):
+    """Signing in failed too often lately; wait, then try again."""
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 def digest(secret: str) -> str:
@@ -68,16 +82,24 @@ async def add_agent(
     return agent
 
 
-async def sign_in(shop: Workshop, email: str, password: str) -> str | None:
-    """A new session's token, or None when e-mail and password do not belong together."""
-    now = shop.clock()
+async def sign_in(shop: Workshop, email: str, password: str, *, place: str = "") -> str | None:
+    """A new session's token, or None when e-mail and password do not belong together.
+
+    Raises TooManyTries after too many failures for one e-mail from one `place`, the right password included; a success
+    forgives them. The failures are counted in the store: it does not matter which process was asked.
+    """
+    now, door = shop.clock(), digest(f"{place} {email.strip().lower()}")[:16]
     async with shop.store(read_only=True) as tx:
         agent = await tx.one(Agent, email=email.strip().lower(), active=True)
+        if (
+            wait := _wait(await tx.all(AuditEntry, subject=door, order_by="id", descending=True, limit=_TRIES), now)
+        ) > 0:
+            raise TooManyTries("too many tries", wait=wait)
     # Slow on purpose, so neither in a transaction nor on the event loop.
     matches = await asyncio.to_thread(_matches, agent.password_hash if agent else _NOBODY, password)
     async with shop.store() as tx:
         if agent is None or not matches:
-            tx.add(AuditEntry(at=now, who="desk", action="sign in refused", subject=digest(email.lower())[:16]))
+            tx.add(AuditEntry(at=now, who="desk", action=_REFUSED, subject=door))
             await tx.commit()
             return None
         token = secrets.token_urlsafe(32)
@@ -90,9 +112,18 @@ async def sign_in(shop: Workshop, email: str, password: str) -> str | None:
                 expires_at=now + shop.rules.login_lasts,
             ),
             AuditEntry(at=now, who=agent.email, action="signed in", subject=agent.id),
+            AuditEntry(at=now, who="desk", action="sign in granted", subject=door),
         )
         await tx.commit()
         return token
+
+
+def _wait(tries: Sequence[AuditEntry], now: datetime) -> int:
+    """Seconds until another try, from the latest tries at one door, the newest first; 0: now."""
+    refused = list(itertools.takewhile(lambda entry: entry.action == _REFUSED, tries))
+    if len(refused) < _TRIES:
+        return 0
+    return max(0, math.ceil((refused[-1].at + _TRIES_WITHIN - now).total_seconds()))
 
 
 async def signed_in(shop: Workshop, token: str) -> SignedIn | None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
 
+from bot.core.errors import Conflict
 from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner, Purpose
 from bot.services.entities import (
     CheckIn,
@@ -113,6 +114,21 @@ async def add_contact_point(tx: UnitOfWork, customer_id: str, medium: Medium, ad
     tx.add(point)
     await tx.flush()
     return point
+
+
+def handling_key(message_id: str) -> str:
+    """The key of the task that answers a message."""
+    return f"handle:{message_id}"
+
+
+async def refuse_if_answered(tx: UnitOfWork, message_id: str) -> None:
+    """The last thing before a turn's action commits. Raises Conflict when its message was answered meanwhile.
+
+    A turn may outlive whoever waited for it: its server hung, the same message was taken up by another one, the
+    conversation went on. What such a turn still wants to change is out of date.
+    """
+    if await tx.tasks.is_settled(handling_key(message_id)):
+        raise Conflict("this message was answered already, so a turn that comes later changes nothing")
 
 
 async def say(

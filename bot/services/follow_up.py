@@ -18,7 +18,7 @@ from bot.core.vocabulary import (
     Step,
     StepState,
 )
-from bot.services.conversing import Thread, load_thread, move_owner, say, with_a_person
+from bot.services.conversing import Thread, load_thread, move_owner, refuse_if_answered, say, with_a_person
 from bot.services.entities import Agent, Case, CaseStep, Message, Task, TimelineEntry
 from bot.services.handoff import hand_off_in
 from bot.services.ports import UnitOfWork
@@ -132,8 +132,9 @@ async def record_answer(shop: Workshop, conversation_id: str, message_id: str, f
         thread.conversation.awaited = AwaitedAnswer.NOTHING
         case = await tx.find(Case, thread.conversation.case_id or "")
         if case is None or case.state not in SETTLED:
+            said_no = thread.conversation.handoff_message_id == message_id  # by this very message, in an earlier try
             await tx.commit()
-            return FollowUpRecorded("closed")
+            return FollowUpRecorded("reopened" if said_no else "closed")
         message = await tx.get(Message, message_id)
         if fixed and case.state is CaseState.RESOLVED:
             await close(tx, case, by="customer", note=message.text, now=now)
@@ -142,6 +143,7 @@ async def record_answer(shop: Workshop, conversation_id: str, message_id: str, f
         else:
             case = await _not_fixed(tx, shop, thread, case, message, now)
         agent = await tx.find(Agent, case.agent_id) if case.agent_id else None
+        await refuse_if_answered(tx, message_id)
         await tx.commit()
         return FollowUpRecorded("closed" if fixed else "reopened", agent.name if agent else None)
 

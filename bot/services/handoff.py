@@ -9,7 +9,7 @@ from bot.core.assessment import Assessment, Signal
 from bot.core.cases import Matter, Return, gravest, hidden_cost_likely, severity_of
 from bot.core.facts import Facts
 from bot.core.vocabulary import AwaitedAnswer, Failure, HandoffReason, Owner, Step, StepState
-from bot.services.conversing import Thread, clock_words, load_thread, move_owner
+from bot.services.conversing import Thread, clock_words, load_thread, move_owner, refuse_if_answered
 from bot.services.entities import (
     Agent,
     AssessmentRecord,
@@ -46,6 +46,7 @@ async def hand_off(shop: Workshop, conversation_id: str, message_id: str, reason
     async with shop.store() as tx:
         thread = await load_thread(tx, conversation_id)
         handed = await hand_off_in(tx, shop, thread, message_id, reason, now=shop.clock())
+        await refuse_if_answered(tx, message_id)
         await tx.commit()
         return handed
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.errors import Conflict
-from bot.core.vocabulary import Author, Direction, Medium, MessageKind
-from bot.services.conversing import AFTER_RESTORE, aside, conversation_at
+from bot.core.vocabulary import Author, Direction, Medium, MessageKind, Owner
+from bot.services.conversing import AFTER_RESTORE, aside, conversation_at, handling_key
 from bot.services.entities import Conversation, Json, Message, Task
 from bot.services.ports import UnitOfWork
 from bot.services.workshop import Workshop
@@ -53,10 +53,18 @@ async def receive_webchat(shop: Workshop, conversation_id: str, received: Receiv
                 return known
             conversation = await tx.get(Conversation, conversation_id)
             message = await _keep(tx, conversation, received, shop.clock())
+            if conversation.owner is Owner.BOT:
+                # The bot begins to answer at once; of a person we only know it when they type.
+                tx.changed(typing_topic(conversation.id))
             await tx.commit()
             return message
     except Conflict:
         return await _already(shop, received, **again)
+
+
+def typing_topic(conversation_id: str) -> str:
+    """Under which open chats hear that somebody begins to answer."""
+    return f"typing:{conversation_id}"
 
 
 async def _already(shop: Workshop, received: Received, **equal: str | None) -> Message:
@@ -90,7 +98,7 @@ async def _keep(tx: UnitOfWork, conversation: Conversation, received: Received, 
         kind=kind,
         payload=payload,
         lock=f"in:{conversation.id}",
-        key=f"handle:{message.id}",
+        key=handling_key(message.id),
         due_at=now,
         created_at=now,
     )

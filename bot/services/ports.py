@@ -208,6 +208,10 @@ class Tasks(Protocol):
         """Whether an unfinished task holds or waits for a lock, other than the one with this number."""
         ...
 
+    async def is_settled(self, key: str) -> bool:
+        """Whether the task with this key was done or given up. If not, that waits until this transaction has ended."""
+        ...
+
     async def any_due(self, now: datetime) -> bool:
         """Whether it is worth trying to claim."""
         ...

@@ -16,14 +16,14 @@ from bot.core.vocabulary import (
     Verdict,
 )
 from bot.services import consent
-from bot.services.conversing import Thread, load_thread
+from bot.services.conversing import Thread, load_thread, refuse_if_answered
 from bot.services.entities import AssessmentRecord, AuditEntry, Case, ContactPoint, Message
 from bot.services.follow_up import FollowUpRecorded, record_answer
 from bot.services.handoff import HandedOff, hand_off
 from bot.services.learning import calibration_for
 from bot.services.ports import UnitOfWork
 from bot.services.returning import since_fix
-from bot.services.workshop import Workshop
+from bot.services.workshop import Workshop, store_answers
 
 _UNHAPPY = frozenset({Verdict.MASKED, Verdict.COMPLAINT})
 
@@ -47,6 +47,10 @@ class Recovery:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
 
+    async def ready(self) -> bool:
+        """True when the store answers; raises what it raises when it does not."""
+        return await store_answers(self._shop)
+
     async def assess_reply(self, conversation_id: str, message_id: str, reading: Reading) -> ReplyAssessed:
         """Judge one reply and record the assessment; the same message again gives the recorded answer."""
         async with self._shop.store() as tx:
@@ -65,6 +69,7 @@ class Recovery:
                 _await_next(thread, step, message)
                 _settle_event(thread, record, awaited)
                 tx.changed(f"conversation:{conversation_id}", "desk")
+                await refuse_if_answered(tx, message_id)
                 await tx.commit()
             return _answer(self._shop, thread, record)
 
@@ -81,6 +86,7 @@ class Recovery:
         async with self._shop.store() as tx:
             thread = await load_thread(tx, conversation_id)
             await consent.withdraw(tx, thread, source=f"message {message_id}", now=self._shop.clock())
+            await refuse_if_answered(tx, message_id)
             await tx.commit()
 
     async def wrong_person(self, conversation_id: str, message_id: str) -> None:
@@ -97,6 +103,7 @@ class Recovery:
             detail = {"message_id": message_id}
             tx.add(AuditEntry(at=now, who="customer", action="wrong_person", subject=point.id, detail=detail))
             tx.changed("desk")
+            await refuse_if_answered(tx, message_id)
             await tx.commit()
 
 

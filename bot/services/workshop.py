@@ -10,6 +10,7 @@ from bot.core.apology import ApologyRules
 from bot.core.cases import DEFAULT_TARGETS, Targets
 from bot.core.check_in import ContactPolicy
 from bot.core.playbook import Playbooks
+from bot.services.entities import Site
 from bot.services.ports import Channels, Clock, Dialogue, Store, Words
 
 _USUAL_SCRIPT = {"sr": "sr-Latn"}
@@ -58,3 +59,10 @@ class Workshop:
     rules: Rules = field(default_factory=Rules)
     playbooks: Playbooks = field(default_factory=Playbooks)
     apology: Mapping[str, ApologyRules] = field(default_factory=dict)
+
+
+async def store_answers(shop: Workshop) -> bool:
+    """True when the store can be read; raises what it raises when it cannot."""
+    async with shop.store(read_only=True) as tx:
+        await tx.find(Site, "")
+    return True

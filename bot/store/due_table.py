@@ -103,6 +103,12 @@ class TaskRepository:
         found = (await self._session.execute(_HOLDERS, {"wanted": lock, "besides": besides or 0})).first()
         return found is not None
 
+    async def is_settled(self, key: str) -> bool:
+        """Whether a task was done or given up. If not, that waits until this transaction has ended."""
+        state = select(t.tasks.c.state).where(t.tasks.c.key == key).with_for_update(read=True)
+        found = (await self._session.execute(state)).scalar_one_or_none()
+        return found is not None and found not in _UNFINISHED
+
     async def any_due(self, now: datetime) -> bool:
         """Whether it is worth trying to claim."""
         waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)

@@ -8,9 +8,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+_ONE_AT_A_TIME = 0x0AF7E  # the number of the advisory lock; any, as long as it stays the same
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -24,8 +25,15 @@ def config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Apply every migration that is missing. Safe to call at every start."""
+    """Apply every migration that is missing. Safe to call at every start, and by several processes at once.
+
+    They take turns: PostgreSQL's by an advisory lock that ends with the transaction, SQLite's by its write lock.
+    """
     async with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Neither a long migration nor waiting for somebody else's is a statement that hangs.
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ONE_AT_A_TIME})
         await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
 
 

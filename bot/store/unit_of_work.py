@@ -36,19 +36,39 @@ from bot.store.tables import changes, map_entities
 T = TypeVar("T")
 
 NO_KEY = Sealer()
+_CONNECT_SECONDS = 10
 # Parameters stay out of error messages: they are customers' words and numbers.
-_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
+_ON_SQLITE: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for `sqlite+aiosqlite:///…` (see `bot.store.sqlite`) or `postgresql+asyncpg://…`."""
+def create_engine(url: str, *, connections: int = 10, statement_seconds: float = 30) -> AsyncEngine:
+    """An engine for `sqlite+aiosqlite:///…` (see `bot.store.sqlite`) or `postgresql+asyncpg://…`.
+
+    PostgreSQL: at most so many `connections`, each tried before it is used again, so that a server that was restarted
+    is met with new ones; a statement that takes longer than `statement_seconds` (0: any time) is given up.
+    """
     map_entities()
-    if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_pre_ping=True, **_POOL)
-    engine = create_async_engine(url, module=sqlite.Driver(), connect_args={"timeout": sqlite.BUSY_SECONDS}, **_POOL)
-    event.listen(engine.sync_engine, "connect", sqlite.prepare)
-    event.listen(engine.sync_engine, "begin", sqlite.begin)
-    return engine
+    if url.startswith("sqlite"):
+        engine = create_async_engine(
+            url, module=sqlite.Driver(), connect_args={"timeout": sqlite.BUSY_SECONDS}, **_ON_SQLITE
+        )
+        event.listen(engine.sync_engine, "connect", sqlite.prepare)
+        event.listen(engine.sync_engine, "begin", sqlite.begin)
+        return engine
+    return create_async_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={
+            "timeout": _CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": "afterword",
+                "statement_timeout": str(round(statement_seconds * 1000)),
+            },
+        },
+    )
 
 
 def async_url(url: str) -> str:

@@ -72,7 +72,10 @@ class Worker:
         self._woken = asyncio.Event()
         self._waiting = True
         """Whether something may be due that nobody has begun."""
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Task] = {}
+        self._stopping = False
+        self._gone = asyncio.Event()
+        self._gone.set()
 
     def wake(self) -> None:
         """Look again now: something became due."""
@@ -80,31 +83,72 @@ class Worker:
         self._woken.set()
 
     def room(self) -> int:
-        """How many tasks could be begun now; none while older ones wait."""
-        return 0 if self._waiting else max(0, self._at_once - len(self._running))
+        """How many tasks could be begun now; none while older ones wait, and none by a worker that is leaving."""
+        return 0 if self._waiting or self._stopping else max(0, self._at_once - len(self._running))
+
+    @property
+    def working(self) -> bool:
+        """Whether it takes tasks: it runs, and nobody told it to stop."""
+        return not (self._gone.is_set() or self._stopping)
 
     def take(self, tasks: Sequence[Task], *, more: bool = False) -> None:
         """Begin tasks that are claimed already; `more` are due that are not."""
         for task in tasks:
             running = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.id}")
-            self._running.add(running)
+            self._running[running] = task
             running.add_done_callback(self._done)
         if more:
             self.wake()
 
     async def run(self) -> None:
-        """Work until cancelled; what is under way then is left to its lease."""
+        """Work until told to `stop`. Cancelled, it ends at once, and what is under way is left to its lease."""
         tidying = asyncio.create_task(self._keep_house())
+        self._gone.clear()
         try:
-            while True:
+            while not self._stopping:
                 self._woken.clear()
                 if not await self._take_some():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
+        except asyncio.CancelledError:
+            await _end(*self._running)
+            raise
         finally:
-            for running in (tidying, *self._running):
-                running.cancel()
-            await asyncio.gather(tidying, *self._running, return_exceptions=True)
+            self._gone.set()
+            await _end(tidying)
+
+    async def stop(self, within: float) -> None:
+        """Take nothing new, finish what is under way within so many seconds, and give back what is not finished.
+
+        What is given back is due at once: another worker need not wait for the lease to end.
+        """
+        self._stopping = True
+        self._woken.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._running:
+                    await asyncio.wait(self._running)
+        cut_off = dict(self._running)
+        await _end(*cut_off)
+        for task in cut_off.values():
+            await self._give_back(task, begun=True)
+        if cut_off:
+            log.warning("stopped before it was done", given_back=len(cut_off))
+
+    async def _give_back(self, task: Task, *, begun: bool) -> None:
+        now = self._shop.clock()
+        try:
+            async with self._shop.store() as tx:
+                if begun:
+                    # As a failed attempt, not as one that never was: a message cut off while it was sent may have left.
+                    await tx.tasks.retry(task, at=now, error="its worker was stopped")
+                else:
+                    await tx.tasks.postpone(task, at=now)
+                await tx.commit()
+        except Conflict:
+            return  # it had been finished after all
+        except Exception as error:
+            log.warning("giving back failed", task=task.id, reason=type(error).__name__)
 
     async def _keep_house(self) -> None:
         while True:
@@ -136,11 +180,16 @@ class Worker:
             log.warning("claiming failed", reason=type(error).__name__, where=_where(error))
             await asyncio.sleep(1)
             return False
+        if self._stopping:
+            # Told to stop while we asked: nobody has begun these.
+            for task in tasks:
+                await self._give_back(task, begun=False)
+            return False
         self.take(tasks)
         return bool(tasks)
 
     def _done(self, running: asyncio.Task[None]) -> None:
-        self._running.discard(running)
+        del self._running[running]
         if self._waiting:
             # There is room now, and the next task of the same lock may have become free.
             self._woken.set()
@@ -188,6 +237,13 @@ class Worker:
                 else:
                     await tx.tasks.retry(task, at=again, error=reason)
                 await tx.commit()
+
+
+async def _end(*running: asyncio.Task[None]) -> None:
+    """Cancel these and wait until they are gone."""
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 def _where(error: Exception) -> str:

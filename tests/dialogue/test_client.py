@@ -13,26 +13,37 @@ from bot.core.dialogue import DialogueRejected, DialogueUnavailable, Intent, Utt
 from bot.dialogue.client import BATCH, RasaDialogue
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Connect = Callable[[Answer], Awaitable[RasaDialogue]]
+Connect = Callable[..., Awaitable[RasaDialogue]]
+ANSWER = {"utterances": [], "intent": None, "language": None}
 
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """A dialogue whose server answers every request with the given function."""
+    """A dialogue whose servers answer every request with the given functions; None is a server that is away."""
     servers: list[TestServer] = []
     async with aiohttp.ClientSession() as session:
 
-        async def to(answer: Answer) -> RasaDialogue:
-            app = web.Application()
-            app.router.add_post("/webhooks/afterword/{path}", answer)
-            server = TestServer(app)
-            servers.append(server)
-            await server.start_server()
-            return RasaDialogue(session, str(server.make_url("/")), "secret", timeout=0.5)
+        async def to(*answers: Answer | None) -> RasaDialogue:
+            addresses = []
+            for answer in answers:
+                app = web.Application()
+                app.router.add_post("/webhooks/afterword/{path}", answer or nobody)
+                server = TestServer(app)
+                servers.append(server)
+                await server.start_server()
+                addresses.append(str(server.make_url("/")))
+                if answer is None:
+                    await server.close()
+            return RasaDialogue(session, addresses, "secret", timeout=0.5)
 
         yield to
     for server in servers:
         await server.close()
+
+
+async def nobody(_: web.Request) -> web.Response:
+    """Never asked."""
+    raise AssertionError
 
 
 async def test_a_turn_carries_the_message_and_brings_the_words(connect: Connect) -> None:
@@ -107,7 +118,7 @@ async def test_silence_is_a_failure(connect: Connect) -> None:
 
     with pytest.raises(DialogueUnavailable, match="TimeoutError"):
         await dialogue.turn("c", "m", "hi")
-    assert not await RasaDialogue(dialogue._session, dialogue._base_url, "secret", timeout=0.1).ready()
+    assert not await RasaDialogue(dialogue._session, dialogue._servers.addresses, "secret", timeout=0.1).ready()
 
 
 async def test_nonsense_is_a_failure(connect: Connect) -> None:
@@ -123,8 +134,66 @@ async def test_nonsense_is_a_failure(connect: Connect) -> None:
 async def test_nobody_there_is_a_failure(unused_tcp_port: int) -> None:
     """A refused connection may be tried again, and nobody there is not ready."""
     async with aiohttp.ClientSession() as session:
-        dialogue = RasaDialogue(session, f"http://127.0.0.1:{unused_tcp_port}", "secret")
+        dialogue = RasaDialogue(session, [f"http://127.0.0.1:{unused_tcp_port}"], "secret")
 
         with pytest.raises(DialogueUnavailable):
             await dialogue.trigger("c", "o1", "EXTERNAL_check_in", {})
         assert not await dialogue.ready()
+
+
+async def test_a_server_that_is_away_costs_nobody_a_turn(connect: Connect) -> None:
+    """Nothing was sent to it, so the next one is asked at once; it is ready as long as one of them is."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((await request.json()).get("conversation_id"))
+        return web.json_response({**ANSWER, "items": []})
+
+    dialogue = await connect(None, answer)
+
+    for number in range(8):
+        await dialogue.turn(f"c{number}", "m", "hi")
+    assert asked == [f"c{number}" for number in range(8)]
+    assert await dialogue.ready()
+
+
+async def test_a_turn_that_may_have_been_taken_is_not_sent_to_another_server(connect: Connect) -> None:
+    """Whoever called decides to try again; then the silent server is asked last."""
+    asked: list[str] = []
+
+    def server(name: str) -> Answer:
+        async def answer(_: web.Request) -> web.Response:
+            asked.append(name)
+            if len(asked) == 1:
+                await asyncio.Event().wait()
+            return web.json_response(ANSWER)
+
+        return answer
+
+    dialogue = await connect(server("one"), server("two"))
+
+    with pytest.raises(DialogueUnavailable, match="TimeoutError"):
+        await dialogue.turn("c", "m", "hi")
+    assert len(asked) == 1
+    await dialogue.turn("c", "m", "hi")
+    assert sorted(asked) == ["one", "two"]
+
+
+async def test_a_failure_that_was_answered_is_not_the_servers(connect: Connect) -> None:
+    """An action failed, a conversation moved: the same server is asked again, for it knows the conversation."""
+    asked: list[str] = []
+
+    def server(name: str) -> Answer:
+        async def answer(_: web.Request) -> web.Response:
+            asked.append(name)
+            return web.json_response(ANSWER, status=503 if len(asked) == 1 else 200)
+
+        return answer
+
+    dialogue = await connect(server("one"), server("two"))
+
+    with pytest.raises(DialogueUnavailable, match="503"):
+        await dialogue.turn("c", "m", "hi")
+    await dialogue.turn("c", "m", "hi")
+
+    assert asked[0] == asked[1]

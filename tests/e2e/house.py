@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = {
-    "bot.rasa_compat run": "rasa",
-    "bot.rasa_compat actions": "actions",
-    "bot edge": "edge",
-    "bot simulator": "simulator",
-}
+PROCESSES = {"bot rasa": "rasa", "bot actions": "actions", "bot edge": "edge", "bot simulator": "simulator"}
 """How each process of a house is told by its command line."""
 
 
@@ -112,7 +107,7 @@ def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterato
     """A house that is ready, and gone afterwards."""
     ports = {name: free_port() for name in ("edge", "rasa", "actions")}
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AFTERWORD_")},
+        **bare_environment(),
         "AFTERWORD_DATA_DIR": str(data_dir),
         "AFTERWORD_PORT": str(ports["edge"]),
         "AFTERWORD_RASA_URL": f"http://127.0.0.1:{ports['rasa']}",
@@ -138,6 +133,70 @@ def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterato
             for pid in (*_descendants(process.pid), process.pid):
                 os.kill(pid, signal.SIGKILL)
             raise
+
+
+def bare_environment() -> dict[str, str]:
+    """This process's environment without any setting of ours."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AFTERWORD_") and name != "DATABASE_URL"
+    }
+
+
+@dataclass
+class Process:
+    """One process of ours, `afterword ARGUMENTS`: started, asked whether it is ready, told to stop, started anew.
+
+    What it says goes to `log`. `ready_url` answers 200 when it is ready.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    ready_url: str
+    environment: Mapping[str, str]
+    log: Path
+    popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin; it is not ready yet."""
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "bot", *self.arguments],
+                cwd=ROOT,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self, *, within: float = 600.0) -> None:
+        """Return once it says that it is ready; fails with the end of its log when it ends instead."""
+        eventually(self._ready, within=within)
+
+    def stop(self, *, within: float = 40.0) -> None:
+        """Tell it to stop, and see that it left by itself and in order."""
+        assert self.popen is not None
+        self.popen.terminate()
+        assert self.popen.wait(within) == 0, f"{self.name} ended with {self.popen.returncode}:\n{self.last_words()}"
+
+    def kill(self) -> None:
+        """End it without a warning, if it runs."""
+        if self.popen is not None and self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait(10)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-30:])
+
+    def _ready(self) -> bool:
+        assert self.popen is not None
+        assert self.popen.poll() is None, f"{self.name} ended:\n{self.last_words()}"
+        try:
+            return requests.get(self.ready_url, timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
 
 
 def free_port() -> int:

@@ -167,7 +167,7 @@ def test_a_malformed_service_event_names_the_field(house: House, phone: str) -> 
 
 def test_when_rasa_is_down_the_message_is_kept_and_a_person_gets_it(house: House, phone: str) -> None:
     """Nothing is lost; the customer is told that a person comes."""
-    house.kill("bot.rasa_compat run")
+    house.kill("bot rasa")
 
     house.text(phone, "my soup was cold and nobody cared")
 

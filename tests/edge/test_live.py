@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from bot.edge.live import REFRESH, Live, Seen, ServerEvent
-from bot.edge.security import Attempts
 from bot.services.ports import Hint
 from bot.services.workshop import Workshop
 from bot.store import tables
@@ -112,21 +111,3 @@ def test_an_event_ends_its_lines_where_a_stream_does_and_nowhere_else() -> None:
 
     assert event.encode().decode() == 'id: 7\nevent: message\ndata: {"text":"a\u2028b"}\ndata: second\n\n'
     assert ServerEvent("", "x").encode() == b"data: x\n\n"
-
-
-def test_after_five_failures_one_has_to_wait() -> None:
-    """Until the window has passed, or a success forgives them."""
-    now = [0.0]
-    attempts = Attempts(limit=5, window=300, clock=lambda: now[0])
-    for _ in range(5):
-        assert attempts.wait("sam", "127.0.0.1") == 0
-        attempts.failed("sam")
-
-    assert 0 < attempts.wait("sam", "127.0.0.1") <= 301
-    assert attempts.wait("kim") == 0
-    now[0] = 300.0
-    assert attempts.wait("sam") == 0
-    for _ in range(5):
-        attempts.failed("sam")
-    attempts.succeeded("sam")
-    assert attempts.wait("sam") == 0

@@ -45,7 +45,7 @@ class TinyBot:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What a command printed, once it ended well."""
-    printed, _ = process.communicate(timeout=120)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     return printed
 
@@ -102,7 +102,7 @@ def rasa_url(tiny_bot: TinyBot) -> Iterator[str]:
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
     """Return once the address answers; fail the test when its process ends."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             pytest.fail(f"The server ended: {process.communicate()[0]}")
@@ -125,4 +125,4 @@ async def rasa_http(rasa_url: str) -> AsyncIterator[aiohttp.ClientSession]:
 async def dialogue(rasa_url: str) -> AsyncIterator[RasaDialogue]:
     """Our client at the running Rasa."""
     async with aiohttp.ClientSession() as session:
-        yield RasaDialogue(session, rasa_url, TOKEN)
+        yield RasaDialogue(session, [rasa_url], TOKEN)

@@ -229,8 +229,8 @@ async def test_a_forgotten_conversation_is_gone(
 async def test_rasa_is_ready_for_those_who_know_the_secret(rasa_url: str, token: str) -> None:
     """Every address of ours is closed without the secret, and Rasa's own API too."""
     async with aiohttp.ClientSession() as session:
-        assert await RasaDialogue(session, rasa_url, token).ready()
-        assert not await RasaDialogue(session, rasa_url, "guessed").ready()
+        assert await RasaDialogue(session, [rasa_url], token).ready()
+        assert not await RasaDialogue(session, [rasa_url], "guessed").ready()
         for path in ("turn", "trigger", "parse", "resume", "forget"):
             async with session.post(f"{rasa_url}/webhooks/afterword/{path}", json={}) as response:
                 assert response.status == 401

@@ -8,6 +8,7 @@ from bot.core.errors import Conflict, Refused
 from bot.core.vocabulary import Role
 from bot.services import agents
 from bot.services.agents import (
+    TooManyTries,
     add_agent,
     add_api_key,
     api_key,
@@ -153,3 +154,28 @@ async def test_a_visitors_token_opens_their_conversation_for_a_month(house: Hous
     assert await visited(house.shop, token) == conversation.id
     house.later(days=30)
     assert await visited(house.shop, token) is None
+
+
+async def test_after_five_failures_even_the_right_password_waits(house: House) -> None:
+    """For that e-mail from that place, until the first failure is five minutes old."""
+    await sam(house)
+    for _ in range(5):
+        assert await sign_in(house.shop, "sam@example.com", "wrong horse", place="192.0.2.1") is None
+        house.later(seconds=10)
+
+    with pytest.raises(TooManyTries) as refused:
+        await sign_in(house.shop, "Sam@example.com", PASSWORD, place="192.0.2.1")
+
+    assert refused.value.wait == 250
+    assert await sign_in(house.shop, "sam@example.com", PASSWORD, place="192.0.2.2")
+    house.later(seconds=250)
+    assert await sign_in(house.shop, "sam@example.com", PASSWORD, place="192.0.2.1")
+
+
+async def test_a_success_forgives_the_failures_before_it(house: House) -> None:
+    """Who mistyped four times begins anew."""
+    await sam(house)
+    for password in ("wrong horse",) * 4 + (PASSWORD,) + ("wrong horse",) * 4:
+        await sign_in(house.shop, "sam@example.com", password)
+
+    assert await sign_in(house.shop, "sam@example.com", PASSWORD)

@@ -166,11 +166,12 @@ async def test_only_an_answer_to_the_question_can_be_slow(house: House) -> None:
     house.reading = UNHAPPY
     house.dialogue.during_turn = None
     house.later(hours=20)
-    message = await house.writes("hm")
+    message = await house.arrives("hm")
     conversation = await house.conversation()
     await house.recovery.assess_reply(conversation.id, message.id, UNHAPPY)
+    await house.worker.drain()
     house.later(hours=20)
-    second = await house.writes("and another thing")
+    second = await house.arrives("and another thing")
     await house.recovery.assess_reply(conversation.id, second.id, UNHAPPY)
 
     slow = [any(s["name"] == "slow_reply" for s in r.signals) for r in await house.all(AssessmentRecord, order_by="at")]

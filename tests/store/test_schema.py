@@ -1,5 +1,6 @@
 """The migrations make what the code expects, on both databases."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from alembic import command
@@ -77,3 +78,14 @@ OLDER = (
 def _instant(dialect: str) -> datetime | str:
     at = datetime(2026, 3, 4, 21, tzinfo=UTC)
     return at if dialect == "postgresql" else f"{at:%Y-%m-%d %H:%M:%S.%f}"
+
+
+async def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    """Each start of N processes may begin with it: one does the work, the others find it done."""
+    engines = [create_engine(empty_database_url) for _ in range(4)]
+
+    await asyncio.gather(*(migrate(engine) for engine in engines))
+
+    assert all([await at_head(engine) for engine in engines])
+    for engine in engines:
+        await engine.dispose()

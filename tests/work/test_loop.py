@@ -298,3 +298,55 @@ async def test_work_that_makes_work_is_done_once_and_in_order(shop: Workshop) ->
     numbers = await done(shop)
     assert sorted(numbers) == list(range(1, 93))
     assert all(of_lock == sorted(of_lock) for of_lock in ([n for n in numbers if n % 3 == k] for k in range(3)))
+
+
+async def test_a_worker_that_is_told_to_stop_finishes_what_it_began(shop: Workshop) -> None:
+    """And leaves what is due to others, also what its own work makes due."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(shop: Workshop, task: Task) -> None:
+        begun.set()
+        await go_on.wait()
+        async with shop.store() as tx:
+            tx.add(Task(kind="note", payload={"n": 2}, due_at=shop.clock(), created_at=shop.clock()))
+            await tx.commit()
+        await note(shop, task)
+
+    await plan(shop, {"payload": {"n": 0}, "lock": "a"}, {"payload": {"n": 1}, "lock": "a"})
+    one = worker(shop, handle)
+    assert isinstance(shop.store, SqlStore)
+    shop.store.worker = one
+    running = asyncio.create_task(one.run())
+    await begun.wait()
+    assert one.working
+
+    stopping = asyncio.create_task(one.stop(within=60))
+    await asyncio.sleep(0)
+    assert not one.working
+    go_on.set()
+    await asyncio.gather(stopping, running)
+
+    assert await done(shop) == [0]
+    assert [(task.state, task.attempts) for task in await tasks(shop)] == [("done", 1), ("todo", 0), ("todo", 0)]
+
+
+async def test_what_cannot_be_finished_in_time_is_given_back_at_once(shop: Workshop, clock: Clock) -> None:
+    """Another worker need not wait for the lease; that the work was begun is remembered."""
+    begun = asyncio.Event()
+
+    async def hang(shop: Workshop, task: Task) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    await plan(shop, {"payload": {"n": 0}})
+    one = worker(shop, hang)
+    running = asyncio.create_task(one.run())
+    await begun.wait()
+
+    await one.stop(within=0)
+    await running
+
+    [task] = await tasks(shop)
+    assert (task.state, task.attempts, task.due_at) == ("todo", 1, clock.now)
+    await worker(shop).drain()
+    assert await done(shop) == [0]

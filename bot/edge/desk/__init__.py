@@ -11,7 +11,7 @@ from bot.edge.keys import TEMPLATES
 
 
 def add_desk(app: web.Application) -> None:
-    """Mount the desk. `app` must carry SHOP, SETTINGS, TEMPLATES, LIVE and ATTEMPTS already."""
+    """Mount the desk. `app` must carry SHOP, SETTINGS, TEMPLATES and LIVE already."""
     furnish(app[TEMPLATES])
     desk = web.Application(middlewares=[guard])
     desk.on_response_prepare.append(forbid_caching)

@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from bot.edge.desk.page import SIGNED_IN, page, see_other, with_flash
-from bot.edge.keys import ATTEMPTS, SETTINGS, SHOP
-from bot.services.agents import sign_in, sign_out
+from bot.edge.keys import SETTINGS, SHOP
+from bot.services.agents import TooManyTries, sign_in, sign_out
 
 LOGIN = "desk-login"
 """The name of the routes that need no session."""
@@ -55,16 +55,14 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     email, password = str(form.get("email", ""))[:_MOST].strip().lower(), str(form.get("password", ""))[:_MOST]
     wanted = safe_next(str(form.get("next", "")))
-    shop, attempts = request.config_dict[SHOP], request.config_dict[ATTEMPTS]
-    key = f"{request.remote} {email}"
-    if wait := attempts.wait(key):
-        return _too_many(request, wanted, email, wait)
-    token = await sign_in(shop, email, password)
+    shop = request.config_dict[SHOP]
+    try:
+        token = await sign_in(shop, email, password, place=request.remote or "")
+    except TooManyTries as error:
+        return _too_many(request, wanted, email, error.wait)
     if token is None:
-        attempts.failed(key)
         text = "This e-mail and this password do not belong together. Try again."
         return _form(request, wanted, email=email, problem=text, status=401)
-    attempts.succeeded(key)
     await _end(request)
     response = see_other(wanted)
     response.set_cookie(

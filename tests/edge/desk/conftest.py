@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ from argon2 import PasswordHasher
 from bot.core.assessment import Reading, Signal
 from bot.core.vocabulary import HandoffReason, Medium, Role
 from bot.edge.desk import add_desk
-from bot.edge.keys import ATTEMPTS, LIVE, SETTINGS, SHOP, TEMPLATES
+from bot.edge.keys import LIVE, SETTINGS, SHOP, TEMPLATES
 from bot.edge.live import Live
 from bot.edge.pages import STATIC, error_page, page_globals, templates
 from bot.edge.problems import problems
-from bot.edge.security import Attempts
 from bot.services import agents
 from bot.services.agents import add_agent
 from bot.services.entities import Agent, Case
@@ -39,17 +38,6 @@ Browser = TestClient[web.Request, web.Application]
 
 
 @dataclass
-class Seconds:
-    """A clock in seconds that stands still until it is moved."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        """The time it was set to."""
-        return self.now
-
-
-@dataclass
 class Town:
     """The workshop, the people at its desk, and a door to it."""
 
@@ -60,7 +48,6 @@ class Town:
     sam: Agent
     mira: Agent
     open_browser: Callable[..., Awaitable[Browser]]
-    seconds: Seconds = field(default_factory=Seconds)
 
     def app(self, **settings: Any) -> web.Application:
         """An application with nothing but the desk."""
@@ -68,7 +55,6 @@ class Town:
         # A folder of its own: what `make run` left in the real one must not show up on the login page here.
         app[SHOP], app[SETTINGS] = self.shop, Settings(**{"data_dir": Path("no-such-folder"), **settings})
         app[TEMPLATES] = templates(page_globals(simulator=True, production=False))
-        app[ATTEMPTS] = Attempts(clock=self.seconds)
         app[LIVE] = live = Live(self.shop.store, poll=0.02)
 
         async def watch(_: web.Application) -> AsyncIterator[None]:

@@ -108,10 +108,11 @@ async def test_a_wrong_password_is_told_plainly_and_the_email_stays(town: Town) 
 
 @on_sqlite
 async def test_guessing_is_slowed_down_and_says_for_how_long(town: Town) -> None:
-    """Five failures for one e-mail from one place; others may still come in."""
-    browser = await town.stranger()
-    for _ in range(5):
+    """Five failures for one e-mail from one place, at whichever edge; others may still come in."""
+    browser, other_edge = await town.stranger(), await town.stranger()
+    for _ in range(4):
         assert (await browser.post("/desk/login", data={"email": "sam@example.com", "password": "no"})).status == 401
+    assert (await other_edge.post("/desk/login", data={"email": "sam@example.com", "password": "no"})).status == 401
 
     right = {"email": "sam@example.com", "password": PASSWORD}
     answer = await browser.post("/desk/login", data=right, allow_redirects=False)
@@ -121,7 +122,7 @@ async def test_guessing_is_slowed_down_and_says_for_how_long(town: Town) -> None
 
     other = {"email": "mira@example.com", "password": PASSWORD}
     assert (await browser.post("/desk/login", data=other, allow_redirects=False)).status == 303
-    town.seconds.now += 301
+    town.clock.forward(seconds=301)
     assert (await browser.post("/desk/login", data=right, allow_redirects=False)).status == 303
 
 
