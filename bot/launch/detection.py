@@ -58,9 +58,12 @@ def _lines(sets: Mapping[str, list[Reply]], learnt: Learnt, cache: Path) -> Iter
         yield measure(name, how, replies, pick, live)
         if why := [reply for reply in replies if reply.asked.startswith(WHY)]:
             yield measure(f"{name}: “{WHY}…”", how, why, pick)
-    for language, replies in own_sets():
+    for name, replies in own_sets(held_out=True):
         if replies:
-            yield measure(f"our own, {language}", "held out", replies, lambda _: shipped, live)
+            yield measure(name, "held out", replies, lambda _: shipped, live)
+    for name, replies in own_sets(held_out=False):
+        if replies:
+            yield measure(name, "5 folds", replies, unseen)
 
 
 def _learn(data: Path, cache: Path) -> Learnt:

@@ -18,7 +18,7 @@ from bot.core.assessment import UNSURE_FROM
 from bot.core.calibration import THRESHOLD
 from bot.nlu.corpus import REPLIES, languages, rows
 from bot.nlu.measuring import Flags, Scores, auroc, calibration_error, false_alarms_at, recall_at
-from bot.nlu.questions import OPEN, question_of_context
+from bot.nlu.questions import OPEN, UNASKED, question_of_context
 from bot.nlu.score import judge
 from bot.nlu.scorer import Scorer
 from bot.nlu.training import fold_of
@@ -71,11 +71,16 @@ def public_sets(folder: Path) -> Iterator[tuple[str, list[Reply]]]:
         yield path.stem, [_public(row) for row in rows(path)]
 
 
-def own_sets() -> Iterator[tuple[str, list[Reply]]]:
-    """Our own held-out replies by language; a lukewarm one is neither happy nor unhappy and is left out."""
+def own_sets(*, held_out: bool) -> Iterator[tuple[str, list[Reply]]]:
+    """Our own replies by language, those kept for testing or those learnt from; answers first, then remarks.
+
+    A lukewarm one is neither happy nor unhappy and is left out.
+    """
     for language in languages():
-        kept = (r for r in rows(REPLIES / f"{language}.jsonl") if r.get("split") == "test" and r["label"] != "lukewarm")
-        yield language, [_own(row, language) for row in kept]
+        found = [row for row in rows(REPLIES / f"{language}.jsonl") if (row.get("split") == "test") is held_out]
+        replies = [_own(row, language) for row in found if row["label"] != "lukewarm"]
+        yield f"our own, {language}", [reply for reply in replies if reply.question != UNASKED]
+        yield f"our own, {language}: remarks", [reply for reply in replies if reply.question == UNASKED]
 
 
 def measure(name: str, how: str, replies: Sequence[Reply], pick: Pick, timed: Scorer | None = None) -> Figures:

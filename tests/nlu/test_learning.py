@@ -148,16 +148,32 @@ def test_the_table_has_a_line_for_each_set_and_language(world: Path, capsys: pyt
 
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     names = [line.split(" | ")[0].strip("| ") for line in table]
-    assert names[1:6] == [
+    assert names[1:8] == [
         "en_airline",
         "en_fft",
         "en_fft: “Please tell us why…”",
+        "our own, en",
+        "our own, tr",
         "our own, en",
         "our own, tr",
     ]
     assert names[-1] == "+ the rating, as shipped"
     assert "never learnt from" in table[1]
     assert "5 folds" in table[2]
+    assert ["held out" in line for line in table[4:8]] == [True, True, False, False]
+
+
+def test_our_own_answers_and_remarks_are_measured_apart(world: Path) -> None:
+    """Those kept for testing and those learnt from never mix, nor do answers and what was said unasked."""
+    put(world / "own" / "en.jsonl", [*replies()[:30], *replies(question="unasked")[30:]])
+
+    kept, learnt = (dict(evaluation.own_sets(held_out=held_out)) for held_out in (True, False))
+
+    assert {reply.question for reply in kept["our own, en: remarks"]} == {"unasked"}
+    assert {reply.question for reply in learnt["our own, en"]} == {"open"}
+    texts = [{reply.text for name in found for reply in found[name]} for found in (kept, learnt)]
+    assert not texts[0] & texts[1]
+    assert len(texts[0] | texts[1]) == len({reply["text"] for reply in replies()})
 
 
 def test_each_part_is_measured_without_the_others(world: Path) -> None:
