@@ -192,8 +192,9 @@ _RULES: dict[Purpose, tuple[Callable[[_Asking], _Said], ...]] = {
     Purpose.CHECK_IN: (_address, _opt_out, _consent, _stale, _collision, _cap, _quiet_hours),
     # A case the customer began: nobody needs to agree to it anew.
     Purpose.FOLLOW_UP: (_address, _opt_out, _collision, _cap, _quiet_hours),
-    # A person owns the conversation and has said nothing: that is the reason for it, and no collision.
-    Purpose.PROGRESS: (_address, _opt_out, _cap, _quiet_hours),
+    # A person owns the conversation and has said nothing: that is the reason for it, and no collision. The customer
+    # waits for a promised answer, so no cap keeps an honest word from them.
+    Purpose.PROGRESS: (_address, _opt_out, _quiet_hours),
 }
 """What is asked before we write first, in this order."""
 

@@ -155,7 +155,7 @@ def _order(books: Books) -> Iterable[str]:
                 yield f"{phone}: what was {what} came in the order {positions}"
     for conversation_id in books.conversations:
         places = [m.position for m in books.messages if m.conversation_id == conversation_id]
-        if places != list(range(1, len(places) + 1)):
+        if places != sorted(set(places)):  # a place may be empty: what was deferred stands where it was said in the end
             yield f"conversation {conversation_id} numbers its messages {places}"
 
 

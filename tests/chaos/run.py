@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.app import SIMULATED_ACCOUNT, SIMULATED_NUMBER, bare_workshop, migrate_store
-from bot.channels.simulator import create_lookalike, create_simulator
+from bot.channels.simulator import Weather, create_lookalike, create_simulator
 from bot.channels.simulator.lookalike import LOOKALIKE, Lookalike
 from bot.core.vocabulary import Role
 from bot.services.agents import add_agent, add_api_key
@@ -57,10 +57,20 @@ class Plan:
     lease_seconds: float
     listed_within_seconds: float
     catch_up_seconds: float
+    faults: float
+    """How often Twilio itself misbehaves, as a probability each time it could."""
 
 
 SHORT = Plan(
-    customers=14, kills=10, every=2.0, at_once=14, seed=1, lease_seconds=6, listed_within_seconds=6, catch_up_seconds=3
+    customers=14,
+    kills=10,
+    every=2.0,
+    at_once=14,
+    seed=1,
+    lease_seconds=6,
+    listed_within_seconds=6,
+    catch_up_seconds=3,
+    faults=0.03,
 )
 FULL = Plan(
     customers=280,
@@ -71,6 +81,7 @@ FULL = Plan(
     lease_seconds=20,
     listed_within_seconds=20,
     catch_up_seconds=10,
+    faults=0.03,
 )
 
 
@@ -93,6 +104,7 @@ async def chaos(database_url: str, folder: Path, plan: Plan, tell: Callable[[str
     await migrate_store(settings)
     town = Town(residents(ports), environment(ports, folder, given), folder / "log")
     async with aiohttp.ClientSession() as session, _twilio(settings, ports["twilio"], session) as twilio:
+        twilio.faults.weather = Weather(plan.faults, plan.seed)
         try:
             await town.start()
             tell(f"{len(town.residents)} processes are ready")

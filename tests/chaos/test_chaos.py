@@ -15,6 +15,6 @@ async def test_the_books_balance_whoever_is_killed(empty_database_url: str, tmp_
     """Edge, workers, Rasa and the action server die at random, and every message is accounted for."""
     report = await chaos(empty_database_url, tmp_path, SHORT)
 
-    assert report.faults == []
+    assert not report.faults, "\n".join(report.faults)
     assert sum(report.deaths.values()) >= SHORT.kills
     assert report.counts["inbound"] >= SHORT.customers

@@ -24,6 +24,7 @@ FREE = Leaving(
     owner=Owner.BOT,
     moved_on=False,
     writes_first=True,
+    talking_elsewhere=False,
     overtaken=False,
     zones=(ZoneInfo("Europe/London"),),
 )

@@ -202,7 +202,9 @@ async def check_what_left(house: House, watched: Watched, seed: int) -> int:
         assert message.kind is MessageKind.COMPLIANCE or point.opted_out_at is None, f"seed {seed}: opted out"
         if message.author is Author.BOT and message.in_reply_to is None:
             customer = customers[message.conversation_id]
-            first.setdefault(customer, []).append(at)
+            # Whoever waits for an answer that was promised is told, whatever the cap.
+            if message.purpose is not Purpose.PROGRESS:
+                first.setdefault(customer, []).append(at)
             for zone in PEOPLE[phones[customer]][1]:
                 assert POLICY.window.allows(at, ZoneInfo(zone)), f"seed {seed}: {message.purpose} {at} in {zone}"
     for instants in first.values():

@@ -9,8 +9,8 @@ import pytest
 
 from bot.core.errors import ChannelError, Conflict, NotFound, Refused
 from bot.core.vocabulary import Medium
+from bot.services.delivering import record_status
 from bot.services.entities import Message
-from bot.services.inbound import record_status
 from bot.services.intake import receive_service_event
 from bot.services.why import explain
 from tests.services.house import PHONE, House, lunch, robin
