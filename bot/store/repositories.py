@@ -35,9 +35,9 @@ from bot.store.lookups import sender_held, thread_of_conversation, thread_of_mes
 from bot.store.tables import Instant
 
 
-async def changed_rows(session: AsyncSession, statement: Any) -> int:
+async def changed_rows(session: AsyncSession, statement: Any, values: dict[str, Any] | None = None) -> int:
     """Execute a change of plain rows; how many it met."""
-    result = await session.execute(statement.execution_options(synchronize_session=False))
+    result = await session.execute(statement.execution_options(synchronize_session=False), values)
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
 
