@@ -6,12 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from bot.core.errors import Conflict
-from bot.core.sealing import Sealer
 from bot.core.vocabulary import Medium
 from bot.services.entities import ContactPoint, Conversation, Customer, Message, Task
 from bot.services.inbound import Received
 from bot.services.reception import Reception
-from bot.store.unit_of_work import SqlStore
 from tests.services.house import PHONE, House
 
 
@@ -65,13 +63,11 @@ async def test_a_repetition_among_them_is_answered_with_what_is_kept(house: Hous
 
 async def test_an_opt_out_that_outlived_an_erasure_holds_in_a_crowd_too(house: House) -> None:
     """Whoever opted out and was erased since is a stranger who is not written to."""
-    assert isinstance(house.shop.store, SqlStore)
-    store = SqlStore(house.shop.store.engine, Sealer("a key of the house"))
-    async with store() as tx:
+    async with house.shop.store() as tx:
         await tx.seals.keep(Medium.SMS.value, phone(1), opted_out_at=house.clock.now)
         await tx.commit()
 
-    reception = Reception(replace(house.shop, store=store))
+    reception = Reception(house.shop)
     await asyncio.gather(*(reception.receive(phone(n), Received("hello", provider_id=f"SM{n}")) for n in range(3)))
 
     points = await house.all(ContactPoint, order_by="address")
