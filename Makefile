@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test tests check lint types contract train setup web screenshots bench chaos clean help
+.PHONY: run test tests check lint types contract train setup web screenshots bench bench-load chaos clean help
 
 BEGUN := $(shell date +%s.%N)
 TOOLS := .tools
@@ -74,6 +74,9 @@ screenshots: setup web  ## take the pictures of docs/ anew
 
 bench: setup  ## measure turn times (STOCK=1 beside a stock Rasa bot)
 	$(IN) python -m benchmarks.turns $(if $(STOCK),--stock)
+
+bench-load: setup  ## measure turns, due tasks, a burst of webhooks, memory (STOCK=1 beside stock Rasa)
+	$(IN) python -m benchmarks.load $(if $(STOCK),--stock)
 
 chaos: setup  ## kill processes at random for half an hour, on both databases, and see that nothing was lost
 	$(IN) python -m tests.chaos

@@ -59,7 +59,7 @@ async def phones(session: aiohttp.ClientSession, house: House) -> AsyncIterator[
     waiting: dict[str, asyncio.Future[str]] = {}
     listener = asyncio.create_task(_listen(session, house.base_url, waiting))
     webhook = f"{house.base_url}/webhooks/twilio/sms"
-    signer = RequestValidator(json.loads((house.data_dir / "secrets.json").read_text())["twilio_auth_token"])
+    signer = RequestValidator(house.secrets["twilio_auth_token"])
 
     def writing(text: str) -> Turn:
         async def turn() -> float:

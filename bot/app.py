@@ -28,6 +28,7 @@ from bot.core.vocabulary import Medium
 from bot.dialogue.client import RasaDialogue
 from bot.dialogue.words import Words
 from bot.edge.app import Context, create_app, create_worker_app
+from bot.edge.arrivals import Arrivals
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.twilio_port import TwilioPort
@@ -224,10 +225,10 @@ class _Hosted:
         self._worker: Worker | None = None
         self._running: asyncio.Task[None] | None = None
 
-    def start(self, shop: Workshop) -> None:
-        """Begin to work; the store of this process hands new tasks over."""
+    def start(self, shop: Workshop, gives_way: Callable[[], bool] = lambda: False) -> None:
+        """Begin to work; the store of this process hands new tasks over. While it `gives_way`, it takes but a few."""
         assert isinstance(shop.store, SqlStore)
-        shop.store.worker = self._worker = Worker(shop)
+        shop.store.worker = self._worker = Worker(shop, gives_way=gives_way)
         self._running = asyncio.create_task(self._worker.run())
 
     async def working(self) -> bool:
@@ -252,7 +253,7 @@ async def _worker(settings: Settings, hosted: _Hosted) -> web.Application:
 
 async def _edge(settings: Settings, hosted: _Hosted) -> web.Application:
     """The edge with everything it hosts; what it opened is closed when the application is."""
-    stack, metrics = AsyncExitStack(), Metrics()
+    stack, metrics, arrivals = AsyncExitStack(), Metrics(), Arrivals()
     live: list[Live] = []
     shop = await stack.enter_async_context(
         workshop(settings, notify=lambda conversation_id: live[0].notify(f"conversation:{conversation_id}"))
@@ -271,13 +272,20 @@ async def _edge(settings: Settings, hosted: _Hosted) -> web.Application:
     checks: dict[str, Check] = {"schema": lambda: at_head(_engine(shop))}
     if settings.worker:
         checks["worker"] = hosted.working
+
+    def begin() -> None:
+        hosted.start(shop, arrivals.are_many)
+
     return create_app(
         shop,
         settings,
         twilio=_twilio_port(settings),
         live=live[0],
         metrics=metrics,
-        contexts=[_living(stack, (lambda: hosted.start(shop)) if settings.worker else lambda: None, hosted)],
+        arrivals=arrivals,
+        contexts=[
+            _living(stack, (lambda: hosted.start(shop, arrivals.are_many)) if settings.worker else lambda: None, hosted)
+        ],
         checks=checks,
         mounts=mounts,
         phone_news=news,

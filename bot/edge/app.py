@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bot.edge import keys
 from bot.edge.api.routes import add_api
+from bot.edge.arrivals import Arrivals
 from bot.edge.desk import add_desk
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics, measured
@@ -19,6 +20,7 @@ from bot.edge.simulator import PhoneNews, add_simulator
 from bot.edge.twilio_port import TwilioPort
 from bot.edge.webchat import add_webchat
 from bot.edge.webhooks import add_webhooks
+from bot.services.reception import Reception
 from bot.services.workshop import Workshop
 from bot.serving import Check
 from bot.settings import Settings
@@ -34,6 +36,7 @@ def create_app(
     twilio: TwilioPort,
     live: Live | None = None,
     metrics: Metrics | None = None,
+    arrivals: Arrivals | None = None,
     contexts: Sequence[Context] = (),
     checks: Mapping[str, Check] | None = None,
     mounts: Mapping[str, web.Application] | None = None,
@@ -41,9 +44,10 @@ def create_app(
 ) -> web.Application:
     """The whole edge.
 
-    `live` and `metrics` may be made earlier, where a channel needs them. `contexts` run while the application does (the
-    worker loop, say). `checks` join `/readyz`. `mounts` are applications by path prefix, such as `/simulator`;
-    `phone_news` feeds the simulator's live line. In production neither simulator nor demo is there, whatever is given.
+    `live`, `metrics` and `arrivals` may be made earlier, where a channel or the worker needs them. `contexts` run while
+    the application does (the worker loop, say). `checks` join `/readyz`. `mounts` are applications by path prefix, such
+    as `/simulator`; `phone_news` feeds the simulator's live line. In production neither simulator nor demo is there,
+    whatever is given.
     """
     app = web.Application(client_max_size=LARGEST_BODY)
     simulator = settings.hosts_simulator
@@ -51,6 +55,7 @@ def create_app(
     app[keys.SHOP], app[keys.SETTINGS] = shop, settings
     app[keys.LIVE], app[keys.METRICS] = live or Live(shop.store), metrics or Metrics()
     app[keys.TEMPLATES], app[keys.TWILIO] = templates(names), twilio
+    app[keys.ARRIVALS], app[keys.RECEPTION] = arrivals or Arrivals(), Reception(shop)
     app.middlewares.extend((measured(app[keys.METRICS]), problems(error_page), install(app, settings)))
     # Ended in reverse: the watcher stops asking the store before a context closes it.
     app.cleanup_ctx.extend((*contexts, _watching))

@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from multidict import MultiDict
 
 from bot.core.errors import Conflict
-from bot.edge.keys import METRICS, SETTINGS, SHOP, TWILIO
+from bot.edge.keys import ARRIVALS, METRICS, RECEPTION, SETTINGS, SHOP, TWILIO
 from bot.edge.problems import Problem
 from bot.edge.security import Forbidden
 from bot.services.delivering import record_status
-from bot.services.inbound import Received, receive_sms
+from bot.services.inbound import Received
 
 _DONE = "<Response/>"
 _TRIES = 4
@@ -24,8 +25,16 @@ _LONGEST_ID = 64
 
 def add_webhooks(app: web.Application) -> None:
     """The two addresses Twilio calls."""
-    app.router.add_post("/webhooks/twilio/sms", _sms)
-    app.router.add_post("/webhooks/twilio/status", _status)
+    app.router.add_post("/webhooks/twilio/sms", _counted(_sms))
+    app.router.add_post("/webhooks/twilio/status", _counted(_status))
+
+
+def _counted(handler: Handler) -> Handler:
+    async def counted(request: web.Request) -> web.StreamResponse:
+        with request.config_dict[ARRIVALS]:
+            return await handler(request)
+
+    return counted
 
 
 async def _sms(request: web.Request) -> web.Response:
@@ -37,8 +46,8 @@ async def _sms(request: web.Request) -> web.Response:
         return Problem(400, str(error)).response()
     media = [{"url": file.url, "content_type": file.content_type} for file in inbound.media]
     received = Received(inbound.text, provider_id=provider_id, media=media)
-    shop = request.config_dict[SHOP]
-    await _insist(lambda: receive_sms(shop, sender, received))
+    reception = request.config_dict[RECEPTION]
+    await _insist(lambda: reception.receive(sender, received))
     request.config_dict[METRICS].inbound.labels("sms").inc()
     return _done()
 

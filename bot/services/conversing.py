@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -90,29 +91,48 @@ async def load_turn(tx: UnitOfWork, message_id: str, *, hold: bool = False) -> t
 
 async def conversation_at(tx: UnitOfWork, medium: Medium, address: str, now: datetime) -> Conversation:
     """The one conversation with an address, begun (with a customer nobody knows yet) when there is none."""
-    point = await tx.one(ContactPoint, medium=medium, address=address)
-    if point is None:
-        stranger = Customer(name=UNKNOWN_CUSTOMER, created_at=now)
-        tx.add(stranger)
+    return (await conversations_at(tx, medium, [address], now))[address]
+
+
+async def conversations_at(
+    tx: UnitOfWork, medium: Medium, addresses: Sequence[str], now: datetime
+) -> dict[str, Conversation]:
+    """The one conversation with each address, as `conversation_at` finds or begins it."""
+    wanted = list(dict.fromkeys(addresses))
+    points = {point.address: point for point in await tx.all(ContactPoint, medium=medium, address=wanted)}
+    strangers = {
+        address: Customer(name=UNKNOWN_CUSTOMER, created_at=now) for address in wanted if address not in points
+    }
+    if strangers:
+        tx.add(*strangers.values())
         await tx.flush()
-        point = await add_contact_point(tx, stranger.id, medium, address)
-    conversation = await tx.one(Conversation, contact_point_id=point.id)
-    if conversation is None:
-        conversation = Conversation(
-            customer_id=point.customer_id, contact_point_id=point.id, medium=medium, created_at=now
-        )
-        tx.add(conversation)
+        points |= {at: await _point_of(tx, who.id, medium, at) for at, who in strangers.items()}
         await tx.flush()
-    return conversation
+    known = await tx.all(Conversation, contact_point_id=[point.id for point in points.values()])
+    conversations = {conversation.contact_point_id: conversation for conversation in known}
+    begun = {
+        point.id: Conversation(customer_id=point.customer_id, contact_point_id=point.id, medium=medium, created_at=now)
+        for point in points.values()
+        if point.id not in conversations
+    }
+    if begun:
+        tx.add(*begun.values())
+        await tx.flush()
+    return {address: (conversations | begun)[points[address].id] for address in wanted}
 
 
 async def add_contact_point(tx: UnitOfWork, customer_id: str, medium: Medium, address: str) -> ContactPoint:
     """A new address of a customer. Somebody who opted out and was erased since is still not written to."""
+    point = await _point_of(tx, customer_id, medium, address)
+    await tx.flush()
+    return point
+
+
+async def _point_of(tx: UnitOfWork, customer_id: str, medium: Medium, address: str) -> ContactPoint:
     seal = await tx.seals.find(medium.value, address)
     opted_out_at = seal.opted_out_at if seal else None
     point = ContactPoint(customer_id=customer_id, medium=medium, address=address, opted_out_at=opted_out_at)
     tx.add(point)
-    await tx.flush()
     return point
 
 

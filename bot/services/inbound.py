@@ -77,9 +77,14 @@ async def _already(shop: Workshop, received: Received, **equal: str | None) -> M
 
 
 async def _keep(tx: UnitOfWork, conversation: Conversation, received: Received, now: datetime) -> Message:
+    return kept_of(tx, conversation, received, await tx.conversations.next_position(conversation.id), now)
+
+
+def kept_of(tx: UnitOfWork, conversation: Conversation, received: Received, position: int, now: datetime) -> Message:
+    """The message that is kept of what was received, with the task that handles it, in this transaction."""
     message = Message(
         conversation_id=conversation.id,
-        position=await tx.conversations.next_position(conversation.id),
+        position=position,
         direction=Direction.IN,
         author=Author.CUSTOMER,
         kind=MessageKind.DIALOGUE,

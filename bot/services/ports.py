@@ -146,6 +146,10 @@ class Conversations(Protocol):
         """Number the next message; holds the conversation's row until the transaction ends, so numbers never jump."""
         ...
 
+    async def next_positions(self, many: Mapping[str, int]) -> dict[str, int]:
+        """Number so many next messages of each conversation, as `next_position` does; the first number of each."""
+        ...
+
     async def move_owner(
         self, conversation_id: str, *, expected_version: int, owner: Owner, agent_id: str | None
     ) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Exists, FromClause, Integer, bindparam, func, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.core.errors import Conflict
@@ -14,10 +14,40 @@ from bot.store import tables as t
 from bot.store.repositories import changed_rows
 
 _UNFINISHED = ("todo", "doing")
+
+
+def _is_unfinished(tasks: FromClause) -> ColumnElement[bool]:
+    # Written out, not handed over as parameters: only so do both databases see that the partial indexes serve.
+    return tasks.c.state.in_([literal_column(f"'{state}'") for state in _UNFINISHED])
+
+
+def _an_earlier_of_its_lock() -> Exists:
+    earlier = t.tasks.alias("earlier")
+    same = (t.tasks.c.lock.is_not(None), earlier.c.lock == t.tasks.c.lock, earlier.c.id < t.tasks.c.id)
+    return select(earlier.c.id).where(*same, _is_unfinished(earlier)).exists()
+
+
+_IS_DUE = (_is_unfinished(t.tasks), t.tasks.c.due_at <= bindparam("now"))
+DUE = (
+    select(t.tasks)
+    .where(*_IS_DUE, ~_an_earlier_of_its_lock())
+    .order_by(t.tasks.c.due_at, t.tasks.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True, of=t.tasks)
+)
+"""What may be claimed: what is due, and each the earliest unfinished of its lock."""
+
+ANY_DUE = select(t.tasks.c.id).where(*_IS_DUE).limit(1)
+"""Whether something may be due."""
+
+_TAKE = (
+    update(t.tasks)
+    .where(t.tasks.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state="doing", attempts=t.tasks.c.attempts + 1, due_at=bindparam("until"))
+)
 _HOLDERS = (
     select(t.tasks.c.id)
-    .where(t.tasks.c.lock == bindparam("wanted"), t.tasks.c.id != bindparam("besides"))
-    .where(t.tasks.c.state.in_(_UNFINISHED))
+    .where(t.tasks.c.lock == bindparam("wanted"), t.tasks.c.id != bindparam("besides"), _is_unfinished(t.tasks))
     .limit(1)
 )
 
@@ -30,34 +60,11 @@ class TaskRepository:
 
     async def claim(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
         """Take due tasks, each the earliest unfinished of its lock, by moving `due_at` to the end of the lease."""
-        claimed = list((await self._session.scalars(self._due(now, limit))).all())
-        for task in claimed:
-            task.state = "doing"
-            task.attempts += 1
-            task.due_at = now + lease
-        await self._session.flush()
-        return claimed
-
-    @staticmethod
-    def _due(now: datetime, limit: int) -> Select[tuple[Task]]:
-        earlier = t.tasks.alias("earlier")
-        blocked = (
-            select(earlier.c.id)
-            .where(
-                t.tasks.c.lock.is_not(None),
-                earlier.c.lock == t.tasks.c.lock,
-                earlier.c.id < t.tasks.c.id,
-                earlier.c.state.in_(_UNFINISHED),
-            )
-            .exists()
-        )
-        return (
-            select(Task)
-            .where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now, ~blocked)
-            .order_by(t.tasks.c.due_at, t.tasks.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=t.tasks)
-        )
+        due = (await self._session.execute(DUE, {"now": now, "limit": limit})).mappings().all()
+        if due:
+            await changed_rows(self._session, _TAKE, {"ids": [row["id"] for row in due], "until": now + lease})
+        taken = {"state": "doing", "due_at": now + lease}
+        return [Task(**{**row, **taken, "attempts": row["attempts"] + 1}) for row in due]
 
     async def finish(self, task: Task) -> None:
         """The work is done. Raises Conflict when the lease was lost meanwhile."""
@@ -111,11 +118,9 @@ class TaskRepository:
 
     async def any_due(self, now: datetime) -> bool:
         """Whether it is worth trying to claim."""
-        waiting = select(t.tasks.c.id).where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now).limit(1)
-        return (await self._session.execute(waiting)).first() is not None
+        return (await self._session.execute(ANY_DUE, {"now": now})).first() is not None
 
     async def due(self, now: datetime) -> int:
         """How many tasks are due and not done."""
-        query = select(func.count()).select_from(t.tasks)
-        waiting = query.where(t.tasks.c.state.in_(_UNFINISHED), t.tasks.c.due_at <= now)
-        return int((await self._session.execute(waiting)).scalar_one())
+        query = select(func.count()).select_from(t.tasks).where(*_IS_DUE)
+        return int((await self._session.execute(query, {"now": now})).scalar_one())

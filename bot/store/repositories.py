@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,9 +35,9 @@ from bot.store.lookups import sender_held, thread_of_conversation, thread_of_mes
 from bot.store.tables import Instant
 
 
-async def changed_rows(session: AsyncSession, statement: Any) -> int:
+async def changed_rows(session: AsyncSession, statement: Any, values: dict[str, Any] | None = None) -> int:
     """Execute a change of plain rows; how many it met."""
-    result = await session.execute(statement.execution_options(synchronize_session=False))
+    result = await session.execute(statement.execution_options(synchronize_session=False), values)
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
 
@@ -81,6 +81,27 @@ class ConversationRepository:
         if conversation is not None:
             set_committed_value(conversation, "last_position", position)
         return position
+
+    async def next_positions(self, many: Mapping[str, int]) -> dict[str, int]:
+        """Number so many next messages of each conversation, as `next_position` does; the first number of each."""
+        first: dict[str, int] = {}
+        await self._session.flush()
+        for messages in sorted(set(many.values())):
+            last = t.conversations.c.last_position
+            statement = (
+                update(t.conversations)
+                .where(t.conversations.c.id.in_(sorted(id for id, number in many.items() if number == messages)))
+                .values(last_position=last + messages)
+                .returning(t.conversations.c.id, last)
+            )
+            for id, position in (await self._session.execute(statement)).all():
+                first[id] = position - messages + 1
+                conversation = self._known(id)
+                if conversation is not None:
+                    set_committed_value(conversation, "last_position", position)
+        if len(first) < len(many):
+            raise Conflict("a conversation was erased meanwhile; look again")
+        return first
 
     async def move_owner(
         self, conversation_id: str, *, expected_version: int, owner: Owner, agent_id: str | None

@@ -68,13 +68,16 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    """`in_place` is true while a writer holds the lock: between its BEGIN and its end, nothing has to wait."""
+    """`in_place` is true while a writer holds the lock: between its BEGIN and its end, nothing has to wait.
 
-    __slots__ = ("in_place",)
+    `beginning` is true while the thread begins a transaction, and stays so when whoever wanted it was cancelled.
+    """
+
+    __slots__ = ("beginning", "in_place")
 
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
-        self.in_place = False
+        self.in_place = self.beginning = False
 
     @property
     def _raw(self) -> sqlite3.Connection:
@@ -92,7 +95,9 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
             raw.execute(how)
 
+        self.beginning = True
         self.await_(self._connection._execute(step))
+        self.beginning = False
 
     def begin_in_place(self) -> None:
         """Take the write lock. While another process has it the event loop goes on; raises after BUSY_SECONDS."""
@@ -117,7 +122,11 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self._end(self._raw.rollback)
 
     def _end(self, how: Callable[[], None]) -> None:
-        if not self._raw.in_transaction:
+        if self.beginning:
+            # The thread may only now come to the BEGIN: what it opened is closed behind it.
+            self.await_(self._connection._execute(self._raw.rollback))
+            self.beginning = self.in_place = False
+        elif not self._raw.in_transaction:
             self.in_place = False
         elif self.in_place:
             self.in_place = False

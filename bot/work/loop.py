@@ -49,10 +49,15 @@ CHORES: Sequence[Chore] = (forget_leftovers, catching_up.keep_catching_up)
 _DIALOGUE_BACKOFF_CAP = 10.0
 _BACKOFF_CAP = 300.0
 _MOST_ATTEMPTS = 20
+_FEW = 2
+"""How many tasks a worker has under way at most while it gives way."""
 
 
 class Worker:
-    """Takes due tasks, at most `at_once` at a time, and works them off until it is stopped."""
+    """Takes due tasks, at most `at_once` at a time, and works them off until it is stopped.
+
+    While it `gives_way` to others in its process it takes a few at a time: never none, for somebody waits for each.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Worker:
         *,
         at_once: int = 16,
         idle_seconds: float = 0.2,
+        gives_way: Callable[[], bool] = lambda: False,
         handlers: Mapping[str, Handler] = HANDLERS,
         chores: Sequence[Chore] = CHORES,
     ) -> None:
@@ -67,6 +73,7 @@ class Worker:
         self._shop = shop
         self._at_once = at_once
         self._idle_seconds = idle_seconds
+        self._gives_way = gives_way
         self._handlers = handlers
         self._chores = chores
         self._woken = asyncio.Event()
@@ -84,7 +91,10 @@ class Worker:
 
     def room(self) -> int:
         """How many tasks could be begun now; none while older ones wait, and none by a worker that is leaving."""
-        return 0 if self._waiting or self._stopping else max(0, self._at_once - len(self._running))
+        return 0 if self._waiting or self._stopping else max(0, self._hands() - len(self._running))
+
+    def _hands(self) -> int:
+        return min(_FEW, self._at_once) if self._gives_way() else self._at_once
 
     @property
     def working(self) -> bool:
@@ -169,7 +179,7 @@ class Worker:
         return done
 
     async def _take_some(self) -> bool:
-        free = self._at_once - len(self._running)
+        free = self._hands() - len(self._running)
         if free <= 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return True

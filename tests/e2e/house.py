@@ -32,6 +32,17 @@ class House:
     environment: Mapping[str, str]
 
     @property
+    def rasa_url(self) -> str:
+        """Where its Rasa answers."""
+        return self.environment["AFTERWORD_RASA_URL"]
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the processes share and nobody else knows."""
+        content: dict[str, str] = json.loads((self.data_dir / "secrets.json").read_text(encoding="utf-8"))
+        return content
+
+    @property
     def demo(self) -> dict[str, Any]:
         """What `demo.json` says."""
         content: dict[str, Any] = json.loads((self.data_dir / "demo.json").read_text(encoding="utf-8"))
@@ -74,13 +85,20 @@ class House:
     def processor_seconds(self) -> dict[str, float]:
         """The processor time each process of this house has taken so far, by its log's name."""
         taken: dict[str, float] = {}
-        for pid in _descendants(self.process.pid):
+        for name, pid in self._processes():
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            name = next((name for words, name in PROCESSES.items() if words in command), "other")
             ticks = int(fields[11]) + int(fields[12])
             taken[name] = taken.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
         return taken
+
+    def resident_mb(self) -> dict[str, float]:
+        """The memory in RAM of each process of this house, in MB, by its log's name."""
+        return {name: _resident_kb(pid) / 1024 for name, pid in self._processes()}
+
+    def _processes(self) -> Iterator[tuple[str, int]]:
+        for pid in _descendants(self.process.pid):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            yield next((name for words, name in PROCESSES.items() if words in command), "other"), pid
 
     def kill(self, words: str) -> None:
         """End, without a warning, the process of this house whose command line has these words."""
@@ -103,8 +121,8 @@ def eventually[T](look: Callable[[], T], *, within: float = 30.0, every: float =
 
 
 @contextmanager
-def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterator[House]:
-    """A house that is ready, and gone afterwards."""
+def living(data_dir: Path, settings: Mapping[str, str] | None = None, *, demo: bool = True) -> Iterator[House]:
+    """A house that is ready, and gone afterwards; without the demo it is empty."""
     ports = {name: free_port() for name in ("edge", "rasa", "actions")}
     environment = {
         **bare_environment(),
@@ -115,7 +133,7 @@ def living(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterato
         **(settings or {}),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "up"],
+        [sys.executable, "-m", "bot", "up", *(() if demo else ("--no-demo",))],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -205,6 +223,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _resident_kb(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
 
 
 def _wait_until_ready(process: subprocess.Popen[str]) -> None:

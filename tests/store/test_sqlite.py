@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +32,12 @@ async def introduce(store: SqlStore, name: str) -> None:
     async with store() as tx:
         tx.add(Customer(name=name, created_at=NOON))
         await tx.commit()
+
+
+async def names(store: SqlStore) -> list[str]:
+    """Everybody introduced so far."""
+    async with store(read_only=True) as tx:
+        return [customer.name for customer in await tx.all(Customer, order_by="name")]
 
 
 async def test_a_commit_returns_when_a_sync_that_began_after_it_has_ended(
@@ -68,6 +75,33 @@ async def test_a_sync_that_fails_is_not_hidden(
 
     with pytest.raises(OSError, match="the disk is gone"):
         await introduce(store, "Robin")
+
+
+async def test_a_reader_that_was_cancelled_while_it_began_leaves_nothing_open(store: SqlStore, database: Path) -> None:
+    """The connection goes back to the pool closed behind it, and serves whoever comes next."""
+    async with store.engine.connect() as connection:
+        opened = (await connection.get_raw_connection()).driver_connection
+    assert opened is not None
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        assert let_go.wait(30)
+
+    holding = asyncio.create_task(opened._execute(hold))
+    assert await asyncio.to_thread(held.wait, 30)
+    reading = asyncio.create_task(names(store))
+    while opened._tx.empty():  # noqa: ASYNC110 - until its BEGIN stands in the queue of the thread
+        await asyncio.sleep(0.001)
+
+    reading.cancel()
+    let_go.set()
+    await asyncio.gather(holding, reading, return_exceptions=True)
+
+    assert reading.cancelled()
+    assert await names(store) == []
+    await introduce(store, "Robin")
+    assert await names(store) == ["Robin"]
 
 
 _HOLD = """

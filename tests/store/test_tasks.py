@@ -6,9 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Select
 
+from benchmarks.plans import plan_of
 from bot.core.errors import Conflict
 from bot.services.entities import Task
+from bot.store.due_table import ANY_DUE, DUE
 from bot.store.unit_of_work import SqlStore
 from tests.conftest import NOON
 
@@ -159,3 +162,13 @@ async def test_a_key_is_planned_once(store: SqlStore) -> None:
 
     with pytest.raises(Conflict):
         await plan(store, {"key": "k1"})
+
+
+@pytest.mark.parametrize("query", [DUE, ANY_DUE], ids=["what is due", "whether any is"])
+async def test_among_a_million_pending_what_is_due_is_found_by_its_index(store: SqlStore, query: Select[Any]) -> None:
+    """No database reads a task that is not due, whatever parameters it is asked with."""
+    plan = await plan_of(store.engine, query, scans=False)
+
+    assert "ix_tasks_due" in plan
+    assert "SCAN tasks" not in plan
+    assert "Seq Scan on tasks " not in plan

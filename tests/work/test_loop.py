@@ -350,3 +350,32 @@ async def test_what_cannot_be_finished_in_time_is_given_back_at_once(shop: Works
     assert (task.state, task.attempts, task.due_at) == ("todo", 1, clock.now)
     await worker(shop).drain()
     assert await done(shop) == [0]
+
+
+async def test_a_worker_that_gives_way_does_a_few_at_a_time_until_it_need_not(shop: Workshop) -> None:
+    """Somebody waits for each, so it never takes none."""
+    crowd, under_way, few, many = [True], [0], asyncio.Event(), asyncio.Event()
+
+    async def wait(shop: Workshop, task: Task) -> None:
+        under_way[0] += 1
+        few.set()
+        if under_way[0] == 6:
+            many.set()
+        await many.wait()
+        await note(shop, task)
+
+    await plan(shop, *({"payload": {"n": n}} for n in range(6)))
+    one = worker(shop, wait, gives_way=lambda: crowd[0])
+    running = asyncio.create_task(one.run())
+
+    async with asyncio.timeout(60):
+        await few.wait()
+        taken = [task.state for task in await tasks(shop)].count("doing")
+        crowd[0] = False
+        one.take(await one._claim(4))
+        await many.wait()
+    await one.stop(30)
+    await running
+
+    assert taken == 2
+    assert sorted(await done(shop)) == list(range(6))
