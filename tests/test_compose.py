@@ -26,7 +26,12 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "afterword"}
 SERVING = {name: service for name, service in OURS.items() if name != "migrate"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-ENOUGH = {"POSTGRES_PASSWORD": "p", "AFTERWORD_PUBLIC_URL": "https://a.example"}
+ENOUGH = {
+    "POSTGRES_PASSWORD": "p",
+    "AFTERWORD_PUBLIC_URL": "https://a.example",
+    "AFTERWORD_TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "AFTERWORD_TWILIO_SENDER": "+15005550006",
+}
 
 
 def options_of(words: list[str]) -> dict[str, Any]:

@@ -75,7 +75,10 @@ class Teller:
         gone = left or (message.provider_id is not None and message.delivery != WITHHELD)
         verb = "Did not send" if message.delivery == WITHHELD else "Sent" if gone else "Wrote"
         said = [f"{verb} {what} by {channel(medium)}: {quoted(message.text)}"]
-        said += [self._step(step, message.at) for step in steps if step.outcome is not Decided.UNDELIVERED]
+        # How it ended is said last; that a sending failed and another followed stands where it happened.
+        again = message.delivery not in UNDELIVERED
+        told = [step for step in steps if again or step.outcome is not Decided.UNDELIVERED]
+        said += [self._step(step, message.at) for step in told]
         said += self._became(message, reports)
         return " ".join(_ended(one) for one in said)
 
@@ -95,6 +98,8 @@ class Teller:
                 return f"Not taken {at}: {step.reason}{_code(step.facts)}; tried again {later}"
             case Decided.UNCONFIRMED:
                 return f"May have left {at}: {step.reason}; the provider is asked before anything is sent again"
+            case Decided.UNDELIVERED:
+                return f"Not delivered {at}: {step.reason}{_code(step.facts)}; it is tried once more"
             case Decided.FOUND:
                 return f"Found {at}: {step.reason}"
             case Decided.FAILED:

@@ -80,7 +80,7 @@ class PeopleRepository:
         await self._keep_counts(keys[t.service_events])
         gone = {t.kept_answers.name: await self._forget_answers(_all(keys))}
         gone[t.tasks.name] = await self._delete(t.tasks, _their_tasks(keys))
-        topics = [f"conversation:{id}" for id in keys[t.conversations]]
+        topics = [f"{about}:{id}" for about in ("conversation", "typing") for id in keys[t.conversations]]
         gone[t.changes.name] = await self._delete(t.changes, _among(t.changes.c.topic, topics))
         gone[t.audit.name] = await self._make_nobodys(_all(keys))
         for table in reversed(OF_PEOPLE):

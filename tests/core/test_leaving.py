@@ -31,7 +31,7 @@ FREE = Leaving(
 
 
 def test_a_question_leaves_by_day_and_every_rule_has_said_so() -> None:
-    """Six rules, each with its reason."""
+    """Seven rules, each with its reason."""
     decision = may_leave(FREE, now=NOON, window=WINDOW)
 
     assert decision.outcome is Outcome.PASS
@@ -40,6 +40,7 @@ def test_a_question_leaves_by_day_and_every_rule_has_said_so() -> None:
         "address",
         "owner",
         "version",
+        "collision",
         "point",
         "quiet_hours",
     ]

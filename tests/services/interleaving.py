@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.assessment import Reading
-from bot.core.dialogue import DialogueUnavailable, Intent, Turn, Utterance
+from bot.core.dialogue import DialogueUnavailable, Intent, Parsed, Turn, Utterance
 from bot.core.errors import AfterwordError, ChannelError
 from bot.core.vocabulary import (
     Author,
@@ -192,8 +192,8 @@ class StandingDialogue:
         await self._think("resume")
 
     async def parse(self, items: Any) -> list[Any]:
-        """Nobody asks here."""
-        raise NotImplementedError
+        """Nobody means to opt out in words of their own."""
+        return [Parsed(Intent("thanks", 0.9), None) for _ in items]
 
     async def ready(self) -> bool:
         """Always."""

@@ -80,7 +80,13 @@ async def test_an_opt_out_that_the_provider_tells_us_of_counts_as_much(house: Ho
     """21610 may come only in a status callback."""
     await house.serve()
     question = await house.one(Message)
-    await record_status(house.shop, message_id=question.id, provider_id="SM0", status="undelivered", error_code="21610")
+    await record_status(
+        house.shop,
+        message_id=question.id,
+        provider_id=str(question.provider_id),
+        status="undelivered",
+        error_code="21610",
+    )
     await receive_service_event(house.shop, lunch("order-2"))
     await house.worker.drain()
 
@@ -239,8 +245,14 @@ async def test_a_number_that_the_provider_suppressed_has_nothing_pending_either(
     await house.serve("asked")
     await receive_service_event(house.shop, lunch("planned", delay=timedelta(hours=6)))
     question = await house.one(Message)
-    await record_status(house.shop, message_id=question.id, provider_id="SM0", status="undelivered", error_code="21610")
+    await record_status(
+        house.shop,
+        message_id=question.id,
+        provider_id=str(question.provider_id),
+        status="undelivered",
+        error_code="21610",
+    )
 
     assert {c.state for c in await house.all(CheckIn)} == {CheckInState.SENT, CheckInState.SKIPPED}
     assert {e.verdict for e in await house.all(ServiceEvent)} == {Verdict.OPTED_OUT}
-    assert ("undelivered", "the number has opted out at the provider") in await house.decisions()
+    assert ("undelivered", "they have opted out at the provider") in await house.decisions()

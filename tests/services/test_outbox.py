@@ -12,7 +12,7 @@ from bot.core.errors import ChannelError
 from bot.core.vocabulary import Medium, Owner, Verdict
 from bot.services.conversing import load_turn
 from bot.services.delivering import record_status
-from bot.services.entities import CheckIn, ContactPoint, Conversation, Delivery, Message, ServiceEvent, Task
+from bot.services.entities import CheckIn, ContactPoint, Conversation, Decision, Delivery, Message, ServiceEvent, Task
 from bot.services.ports import Accepted, Outbound, SentMessage
 from bot.store.unit_of_work import SqlStore
 from tests.services.house import CONTENT, House
@@ -412,7 +412,7 @@ async def test_nothing_is_asked_while_a_person_talks_with_the_customer_somewhere
     assert house.sms.texts == []
     assert await delivery(house) == ("withheld", "a person is talking with the customer in another conversation")
     skipped = await house.one(CheckIn, service_event_id=(await house.one(ServiceEvent, external_id="order-2")).id)
-    assert skipped.trace[-1]["rule"] == "collision"
+    assert (await house.all(Decision, check_in_id=skipped.id, order_by="id"))[-1].rules[-1]["rule"] == "collision"
 
 
 async def test_nobody_takes_over_between_the_question_and_its_answer(house: House) -> None:

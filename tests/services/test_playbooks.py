@@ -161,14 +161,11 @@ async def test_a_case_follows_its_playbook(ready: House) -> None:
 async def test_the_playbook_decides_whether_to_ask_what_else_it_cost(ready: House) -> None:
     """This one says no, although an hour's wait would make the bot ask."""
     await ready.serve(facts={"wait_minutes": 70})
-    await ready.complains()
-    conversation = await ready.conversation()
+    message = await ready.arrives("over an hour for a soup")
 
-    again = await ready.recovery.hand_off(
-        conversation.id, str(conversation.handoff_message_id), HandoffReason.DISSATISFIED
-    )
+    handed = await ready.recovery.hand_off(message.conversation_id, message.id, HandoffReason.DISSATISFIED)
 
-    assert again.ask_hidden_cost is False
+    assert handed.ask_hidden_cost is False
 
 
 async def test_no_second_gesture_is_proposed(ready: House) -> None:

@@ -38,7 +38,9 @@ async def reports(house: House, status: str, code: str | None = None) -> None:
     """The provider calls back about our first message, a minute later."""
     house.later(minutes=1)
     message = (await house.all(Message, direction="out", order_by="position"))[0]
-    await record_status(house.shop, message_id=message.id, provider_id="SM77", status=status, error_code=code)
+    await record_status(
+        house.shop, message_id=message.id, provider_id=str(message.provider_id), status=status, error_code=code
+    )
 
 
 async def test_a_question_that_was_asked_is_told_from_the_plan_to_the_reading(house: House) -> None:
@@ -55,7 +57,8 @@ async def test_a_question_that_was_asked_is_told_from_the_plan_to_the_reading(ho
         "in 7 days; it is 12:00 in Europe/London (we may write 09:00-20:00).",
         "Sent the question how lunch was by SMS: “How was everything?” Left 12:00 in English, 1 segment; no opt-out is "
         "recorded; the address is not known to be wrong; the bot owns the conversation; nothing has changed since it "
-        "was written; it still has its point; it is 12:00 in Europe/London. Delivered 12:01. Read 12:02.",
+        "was written; nobody of ours is talking with them somewhere else; it still has its point; it is 12:00 in "
+        "Europe/London. Delivered 12:01. Read 12:02.",
     ]
     told = await account(house)
     assert (told["phone"], told["name"], told["time_zone"]) == (PHONE, "Robin", "Europe/London")
@@ -121,8 +124,10 @@ async def test_what_the_provider_could_not_deliver_is_told_with_its_code(house: 
     await reports(house, "undelivered", "30003")
 
     [item] = [one for one in (await account(house))["items"] if one["kind"] == "message"]
-    assert item["sentence"].endswith("Not delivered, 12:01: the phone is off or out of reach (30003).")
-    assert (item["outcome"], item["facts"]["code"], item["facts"]["remedy"]) == ("undelivered", "30003", "retry_later")
+    assert item["sentence"].endswith(
+        "Not delivered 12:01: the phone is off or out of reach (30003); it is tried once more. It waits to leave."
+    )
+    assert (item["outcome"], item["facts"]["code"], item["facts"]["remedy"]) == ("queued", "30003", "retry_later")
 
 
 async def test_a_number_that_is_none_is_told_with_its_code_too(house: House) -> None:
@@ -130,7 +135,7 @@ async def test_a_number_that_is_none_is_told_with_its_code_too(house: House) -> 
     house.sms.fails_with = [ChannelError("refused", permanent=True, code="21211")]
     await house.serve()
 
-    assert (await sentences(house))[-1].endswith("Refused for good 12:00: not a phone number (21211).")
+    assert (await sentences(house))[-1].endswith("Refused for good 12:00: this is not a phone number (21211).")
     assert (await account(house))["standing"].startswith("The number does not reach them since")
 
 
@@ -139,16 +144,16 @@ async def test_a_retry_and_a_reconciliation_are_told_step_by_step(house: House) 
     house.sms.fails_with = [ChannelError("busy", retry_after=60), LOST]
     await house.writes("hello")
     assert await planned(house) == ["The assistant's answer, at Wed 4 Mar 2026, 12:01."]
-    house.later(minutes=1)
+    house.later(minutes=2)
     await house.worker.drain()
     house.later(minutes=5)
     await house.worker.drain()
 
     [said] = [one for one in await sentences(house) if "the assistant's answer" in one]
     assert "Not taken 12:00: busy; tried again 12:01." in said
-    assert "May have left 12:01: the answer was lost; the provider is asked before anything is sent again." in said
-    assert "Not taken 12:06: the provider never took it; tried again 12:06." in said
-    assert "Left 12:06 in English, 1 segment" in said
+    assert "May have left 12:02: the answer was lost; the provider is asked before anything is sent again." in said
+    assert "Not taken 12:07: the provider never took it; tried again 12:07." in said
+    assert "Left 12:07 in English, 1 segment" in said
 
 
 async def test_a_case_is_told_with_its_follow_up_and_the_words_of_its_agent(house: House) -> None:
