@@ -146,7 +146,7 @@ class Sam:
         await self._do(case_id, "claim")
         await self._do(case_id, "replies", text="Robin, this is Sam. I am so sorry; what would put it right?")
         await asyncio.sleep(random.Random(case_id).uniform(0.5, 2))
-        for step in ("act", "compassion", "compensate"):
+        for step in ("apologise", "act", "compassion", "compensate"):
             await self._do(case_id, f"steps/{step}", state="done", note="seen to")
         await self._do(case_id, "replies", text=f"{SETTLED}: lunch is on us, and a table is yours on Friday.")
         await self._do(case_id, "resolve", summary="lunch refunded")
